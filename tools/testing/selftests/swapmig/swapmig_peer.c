@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * swapmig selftests: processes that do what they are told, credentials, and
+ * memory that cannot move.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/io_uring.h>
+#include <linux/mempolicy.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "swapmig_util.h"
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+
+/* fork(), and the child does not outlive its parent. */
+pid_t sm_fork(void)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	return 0;
+}
+
+static int peer_fd = -1;
+
+/* Uses its memory until there is something else to do. */
+static long peer_busy(char *buf, size_t len, bool writes, __u64 seed)
+{
+	struct pollfd order = { .fd = peer_fd, .events = POLLIN };
+	long bad = 0;
+
+	while (!poll(&order, 1, 0)) {
+		bad += sm_bad(buf, len, seed);
+		if (writes)
+			sm_fill(buf, len, seed += 16);
+	}
+	bad += sm_bad(buf, len, seed);
+	/* As the others will expect it */
+	if (writes)
+		sm_fill(buf, len, seed % 16);
+	return bad;
+}
+
+static long peer_obey(const struct sm_msg *m, void *buf, size_t len)
+{
+	switch (m->order) {
+	case SM_ORD_FILL:
+		sm_fill_on(buf, len, m->value, m->node);
+		return 0;
+	case SM_ORD_CHECK:
+		return sm_bad(buf, len, m->value);
+	case SM_ORD_TOUCH:
+		sm_run_on_node(m->node);
+		sm_touch(buf, len);
+		return 0;
+	case SM_ORD_MIGRATE:
+		return sm_migrate(m->value, m->node, m->node2);
+	case SM_ORD_MBIND:
+		return sm_mbind(buf, len, MPOL_BIND, m->node, m->value);
+	case SM_ORD_POLICY:
+		return sm_set_mempolicy(m->value, m->node);
+	case SM_ORD_PAGEOUT:
+		return madvise(buf, len, MADV_PAGEOUT) ? -errno : 0;
+	case SM_ORD_UNMAP:
+		return munmap(buf, len) ? -errno : 0;
+	case SM_ORD_DROP_ROOT:
+		return sm_drop_root();
+	case SM_ORD_DROP_NICE:
+		return sm_drop_cap_sys_nice();
+	case SM_ORD_PART:
+	case SM_ORD_IDLE:
+		return 0;
+	case SM_ORD_MLOCK:
+		return mlock(buf, len) ? -errno : 0;
+	case SM_ORD_PIN:
+		return sm_pin(buf, len);
+	case SM_ORD_BUSY:
+		return peer_busy(buf, len, m->node, m->value);
+	default:
+		return -EINVAL;
+	}
+}
+
+static void peer_main(int fd, void *buf, size_t len)
+{
+	char *all = buf;
+	struct sm_msg m;
+	long answer;
+
+	peer_fd = fd;
+	while (read(fd, &m, sizeof(m)) == sizeof(m)) {
+		if (m.order == SM_ORD_QUIT)
+			_exit(0);
+		if (m.order == SM_ORD_PART) {
+			buf = all + m.node;
+			len = m.value;
+		}
+		answer = peer_obey(&m, buf, len);
+		if (write(fd, &answer, sizeof(answer)) != sizeof(answer))
+			break;
+	}
+	_exit(1);
+}
+
+int sm_peer_start(struct sm_peer *p, void *buf, size_t len)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds))
+		return -errno;
+	p->buf = buf;
+	p->len = len;
+	p->pid = sm_fork();
+	if (p->pid < 0)
+		return -errno;
+	if (!p->pid) {
+		close(fds[0]);
+		peer_main(fds[1], buf, len);
+	}
+	close(fds[1]);
+	p->fd = fds[0];
+	return 0;
+}
+
+/* An order whose answer is read later, so that several may be at work */
+int sm_peer_tell(struct sm_peer *p, enum sm_order order, long node, long node2,
+		 long value)
+{
+	struct sm_msg m = {
+		.order = order, .node = node, .node2 = node2, .value = value,
+	};
+
+	return write(p->fd, &m, sizeof(m)) == sizeof(m) ? 0 : -EPIPE;
+}
+
+long sm_peer_answer(struct sm_peer *p)
+{
+	long answer;
+
+	return read(p->fd, &answer, sizeof(answer)) == sizeof(answer) ?
+	       answer : -EPIPE;
+}
+
+long sm_peer(struct sm_peer *p, enum sm_order order, long node, long value)
+{
+	return sm_peer_tell(p, order, node, 0, value) ?: sm_peer_answer(p);
+}
+
+long sm_peer_migrate(struct sm_peer *p, pid_t pid, long from, long to)
+{
+	return sm_peer_tell(p, SM_ORD_MIGRATE, from, to, pid) ?:
+	       sm_peer_answer(p);
+}
+
+/* Ends SM_ORD_BUSY; how many pages were found to be bad. */
+long sm_peer_idle(struct sm_peer *p)
+{
+	long bad;
+
+	if (sm_peer_tell(p, SM_ORD_IDLE, 0, 0, 0))
+		return -EPIPE;
+	bad = sm_peer_answer(p);
+	return sm_peer_answer(p) ?: bad;
+}
+
+/* What it is told from now on is about this part of its memory. */
+int sm_peer_part(struct sm_peer *p, size_t off, size_t len)
+{
+	return sm_peer(p, SM_ORD_PART, off, len);
+}
+
+/* 0 when it ended by itself with status 0. */
+int sm_peer_stop(struct sm_peer *p)
+{
+	struct sm_msg m = { .order = SM_ORD_QUIT };
+	int status = -1;
+
+	if (write(p->fd, &m, sizeof(m)) != sizeof(m))
+		kill(p->pid, SIGKILL);
+	close(p->fd);
+	waitpid(p->pid, &status, 0);
+	return status;
+}
+
+/* Become an ordinary user whom others of the same user may look at. */
+int sm_drop_root(void)
+{
+	if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+		return -errno;
+	prctl(PR_SET_DUMPABLE, 1);
+	return 0;
+}
+
+int sm_drop_cap_sys_nice(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data))
+		return -errno;
+	data[0].effective &= ~(1U << CAP_SYS_NICE);
+	data[0].permitted &= ~(1U << CAP_SYS_NICE);
+	data[0].inheritable &= ~(1U << CAP_SYS_NICE);
+	return syscall(SYS_capset, &head, data) ? -errno : 0;
+}
+
+/*
+ * Pin memory for as long as the returned descriptor is open: buffers that are
+ * registered with an io_uring are pinned for long.
+ */
+int sm_pin(void *p, size_t len)
+{
+	struct io_uring_params params;
+	struct iovec iov = { .iov_base = p, .iov_len = len };
+	int fd, ret;
+
+	memset(&params, 0, sizeof(params));
+	fd = syscall(SYS_io_uring_setup, 4, &params);
+	if (fd < 0)
+		return -errno;
+	if (syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &iov,
+		    1)) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
+/* Have a pipe hold references to the pages of @p. */
+int sm_vmsplice(void *p, size_t len, int pipefd[2])
+{
+	struct iovec iov = { .iov_base = p, .iov_len = len };
+
+	if (pipe(pipefd))
+		return -errno;
+	if (fcntl(pipefd[1], F_SETPIPE_SZ, 2 * len) < 0)
+		return -errno;
+	return vmsplice(pipefd[1], &iov, 1, 0) == (ssize_t)len ? 0 : -EIO;
+}

@@ -1,84 +1,68 @@
 # SPDX-License-Identifier: GPL-2.0
 # Each target is one script of scripts/; a script says what it does at its top.
 
-CONFIG ?=
+CONFIGS := swaponly
+GOALS := help deps tree kernel rootfs run shell check lint hooks hook-lines series clean
+CONFIG ?= swaponly
 TESTS ?= *
-DEMO ?= move
-export LINUX_TARBALL KARGS JOBS W C TARGETS SILENCE
+export LINUX_TARBALL JOBS KARGS SILENCE
 
-.DEFAULT_GOAL := help
+$(foreach g,$(MAKECMDGOALS),$(if $(filter $g,$(GOALS)),,\
+	$(error unknown target '$g'; one of: $(GOALS))))
+$(if $(filter-out $(CONFIGS),$(CONFIG) $(if $(CONFIG),,none)),\
+	$(error unknown CONFIG '$(CONFIG)'; one of: $(CONFIGS)))
 
-## run: a live Redis moves, in a booted guest [CONFIG=default|swaponly] [DEMO=move|unplug]
-.PHONY: run
-run: image
-	@scripts/demo '$(or $(CONFIG),default)' '$(DEMO)'
+.PHONY: $(GOALS)
+.NOTPARALLEL:
 
-## shell: a root shell in that guest [CONFIG=default|swaponly|debug]
-.PHONY: shell
-shell: image
-	@scripts/shell '$(or $(CONFIG),default)'
+## help: this list
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
-## check: all tests, in each kernel [TESTS=pattern] [CONFIG="static default swaponly debug"]
-.PHONY: check
+## run: a live Redis moves from node to node, in a booted guest
+run: kernel rootfs
+	@scripts/demo $(CONFIG)
+
+## check: all checks and tests [TESTS=pattern]
 check: deps
-	@scripts/check '$(CONFIG)' '$(TESTS)'
+	@scripts/check $(CONFIG) '$(TESTS)'
 
-## bench: measure against stock, draw pictures: build/bench [CONFIG=default]
-.PHONY: bench
-bench: image
-	@scripts/bench '$(or $(CONFIG),default)'
+## shell: a root shell in that guest
+shell: kernel rootfs
+	@scripts/boot $(CONFIG) shell
+
+## kernel: build/$CONFIG/arch/x86/boot/bzImage [CONFIG=swaponly]
+kernel: tree
+	@scripts/build-kernel $(CONFIG)
 
 ## lint: the static checks alone
-.PHONY: lint
-lint: deps
-	@scripts/check static '$(TESTS)'
-
-## kernel: build/$CONFIG/arch/x86/boot/bzImage [CONFIG=default|swaponly|debug]
-.PHONY: kernel
-kernel: tree
-	@scripts/build-kernel '$(or $(CONFIG),default)'
-
-## rootfs: the guest's file system, build/rootfs.img
-.PHONY: rootfs
-rootfs: tree
-	@scripts/build-rootfs
-
-.PHONY: image
-image: tree
-	@scripts/build-kernel '$(or $(CONFIG),default)'
-	@scripts/build-rootfs
+lint: kernel
+	@scripts/lint $(CONFIG) '$(TESTS)'
 
 ## tree: build/linux: base, new files and hooks [LINUX_TARBALL=a 6.12.y tarball]
-.PHONY: tree
 tree: deps
 	@scripts/prepare-tree
 
-## export: write edits of hooked files in build/linux back into patches/
-.PHONY: export
-export:
+## hooks: write edits of hooked files in build/linux back into patches/
+hooks:
 	@scripts/export-hooks
 
-## hooks: count the lines that the hooks change in existing files
-.PHONY: hooks
-hooks:
+## hook-lines: count the lines that the hooks change in existing files
+hook-lines:
 	@scripts/count-hooks
 
 ## series: the whole series as flat patches, in build/series
-.PHONY: series
 series: tree
 	@scripts/make-series
 
+## rootfs: the guest's file system, build/rootfs.img
+rootfs: tree
+	@scripts/build-rootfs
+
 ## deps: install the host's tools, by Debian package name
-.PHONY: deps
 deps:
 	@scripts/install-deps
 
 ## clean: remove build/
-.PHONY: clean
 clean:
 	rm -rf build
-
-## help: this list
-.PHONY: help
-help:
-	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "make %-8s %s\n", $$1, $$2 }'

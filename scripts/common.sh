@@ -31,6 +31,15 @@ lock() {
 	fi
 }
 
+# kbuild_args CONFIG: sets kbuild, the arguments of make in the kernel's tree, such
+# that the same sources give the same objects wherever and whenever they are built.
+kbuild_args() {
+	# shellcheck disable=SC2034
+	kbuild=(-C "$TREE" "O=out-$1" "-j$JOBS" KBUILD_BUILD_TIMESTAMP=1970-01-01
+		KBUILD_BUILD_USER=swapmig KBUILD_BUILD_HOST=swapmig "CC=ccache gcc")
+	export CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content LC_ALL=C
+}
+
 # patch_files PATCH: "old new" names of each file that a patch names, -p1.
 patch_files() {
 	awk '
@@ -55,7 +64,7 @@ series() {
 # stray_edits: files of the tree that were changed since it was unpacked, and
 # that neither the repository's new files nor its hooks account for.
 stray_edits() {
-	find "$TREE" -type f -newer "$STATE/unpacked" \
+	find "$TREE" -path "$TREE/out-*" -prune -o -type f -newer "$STATE/unpacked" \
 		! -name '*~' ! -name '.*.sw?' ! -name '*.pyc' ! -name '*.orig' ! -name '*.rej' \
 		-printf '%P\n' | while read -r f; do
 		if awk -v f="$f" '$3 == f { found = 1 } END { exit !found }' "$STATE/manifest"; then

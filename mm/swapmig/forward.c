@@ -4,7 +4,11 @@
  *
  * The swap slot of a page that was evicted in order to migrate remembers the
  * node that the page was sent to.  The tag is set when reclaim allocates the
- * slot, is a preference when the page is read back, and dies with the slot.
+ * slot, decides where swap-in allocates, and dies with the slot.
+ *
+ * Who wins: the cpuset over the tag, the tag over the policies of task and VMA
+ * (direct migration does not ask them either), a later request over an earlier
+ * one.
  *
  * Tags are stored by swap device and offset.  An entry of the xarray is a value
  * that holds the tags of several neighbouring slots, so that a tagged slot of a
@@ -12,16 +16,15 @@
  * 256 slots.
  */
 
+#include <linux/cpuset.h>
+#include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/pagemap.h>
-#include <linux/swap.h>
-#include <linux/swapops.h>
-#include <linux/vmstat.h>
-#include <linux/xarray.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
 
 #include "internal.h"
-#include "../swap.h"
 
 /* ------------------------------------------------------------------------- */
 /* A store of tags                                                            */
@@ -31,8 +34,9 @@
 #define TAG_BITS	15
 #define TAG_MASK	((1UL << TAG_BITS) - 1)
 #define TAGS_PER_ENTRY	(BITS_PER_XA_VALUE / TAG_BITS)
-/* Slots of one large folio that do not agree */
-#define TAG_MIXED	(-2)
+
+/* No waiting: slots are allocated by reclaim, and looked at under spinlocks */
+#define TAG_GFP		(__GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN)
 
 static unsigned int tag_shift(unsigned long slot)
 {
@@ -50,9 +54,10 @@ static int tag_load(struct xarray *tags, unsigned long slot)
 
 /*
  * @nid NUMA_NO_NODE removes the tag, which needs no memory and cannot fail.
- * Shared memory is retagged under the lock of its mapping, which interrupts take.
+ * Interrupts are off because the lock of a mapping, under which the slots of
+ * shared memory are retagged, is one that interrupts take.
  */
-static int tag_store(struct xarray *tags, unsigned long slot, int nid, gfp_t gfp)
+static int tag_store(struct xarray *tags, unsigned long slot, int nid)
 {
 	unsigned long index = slot / TAGS_PER_ENTRY, flags;
 	unsigned long old, new;
@@ -66,7 +71,7 @@ static int tag_store(struct xarray *tags, unsigned long slot, int nid, gfp_t gfp
 	new |= (unsigned long)(nid + 1) << tag_shift(slot);
 	if (new != old)
 		err = xa_err(__xa_store(tags, index,
-					new ? xa_mk_value(new) : NULL, gfp));
+					new ? xa_mk_value(new) : NULL, TAG_GFP));
 	xa_unlock_irqrestore(tags, flags);
 	return err;
 }
@@ -74,20 +79,19 @@ static int tag_store(struct xarray *tags, unsigned long slot, int nid, gfp_t gfp
 static void tag_clear_range(struct xarray *tags, unsigned long slot,
 			    unsigned int nr)
 {
-	if (xa_empty(tags))
-		return;
 	for (; nr; slot++, nr--)
-		tag_store(tags, slot, NUMA_NO_NODE, 0);
+		tag_store(tags, slot, NUMA_NO_NODE);
 }
 
+/* All of the slots, or none that had no tag before */
 static int tag_store_range(struct xarray *tags, unsigned long slot,
-			   unsigned int nr, int nid, gfp_t gfp)
+			   unsigned int nr, int nid)
 {
 	unsigned int i;
 	int err;
 
 	for (i = 0; i < nr; i++) {
-		err = tag_store(tags, slot + i, nid, gfp);
+		err = tag_store(tags, slot + i, nid);
 		if (err) {
 			tag_clear_range(tags, slot, i);
 			return err;
@@ -96,59 +100,136 @@ static int tag_store_range(struct xarray *tags, unsigned long slot,
 	return 0;
 }
 
-/* The one node that all @nr slots are tagged with, or TAG_MIXED */
-static int tag_load_range(struct xarray *tags, unsigned long slot,
-			  unsigned int nr)
+/* ------------------------------------------------------------------------- */
+/* Pairs of nodes                                                             */
+/* ------------------------------------------------------------------------- */
+
+/**
+ * swapmig_map_node - where do_migrate_pages() sends the pages of a node
+ * @from:	nodes that are vacated
+ * @to:		nodes that are filled
+ * @nid:	a node
+ *
+ * Return: the node in the same relative position; @nid itself if it is not
+ * vacated.
+ */
+int swapmig_map_node(const nodemask_t *from, const nodemask_t *to, int nid)
+{
+	if (!node_isset(nid, *from))
+		return nid;
+	/* The layout cannot be kept: what is on one of @to stays there */
+	if (nodes_weight(*from) != nodes_weight(*to) && node_isset(nid, *to))
+		return nid;
+	return node_remap(nid, *from, *to);
+}
+
+/**
+ * swapmig_map_first - where the first node that is vacated goes
+ * @from:	nodes that are vacated
+ * @to:		nodes that are filled
+ *
+ * Return: a node, or NUMA_NO_NODE if no page is to move.
+ */
+int swapmig_map_first(const nodemask_t *from, const nodemask_t *to)
 {
 	int nid;
 
-	if (xa_empty(tags))
-		return NUMA_NO_NODE;
-	nid = tag_load(tags, slot);
-	while (--nr)
-		if (tag_load(tags, ++slot) != nid)
-			return TAG_MIXED;
-	return nid;
+	for_each_node_mask(nid, *from)
+		if (swapmig_map_node(from, to, nid) != nid)
+			return swapmig_map_node(from, to, nid);
+	return NUMA_NO_NODE;
 }
 
-/* Removes each tag that names @nid */
-static void tag_forget_node(struct xarray *tags, int nid)
-{
-	unsigned long index;
-	unsigned int i;
-	void *entry;
-
-	xa_for_each(tags, index, entry) {
-		for (i = 0; i < TAGS_PER_ENTRY; i++)
-			if (tag_load(tags, index * TAGS_PER_ENTRY + i) == nid)
-				tag_store(tags, index * TAGS_PER_ENTRY + i,
-					  NUMA_NO_NODE, 0);
-		cond_resched();
-	}
-}
+/* ------------------------------------------------------------------------- */
+/* The policy of an eviction                                                  */
+/* ------------------------------------------------------------------------- */
 
 /*
- * No waiting: reclaim is what allocates slots.  As for the swap cache itself, the
- * reserves may serve, with a node of the xarray for 256 slots.
+ * While a task evicts for a goal, one of these is its memory policy.  So what
+ * zram and zswap allocate for the compressed copy prefers the goal's node, and
+ * not the one that is being vacated; and it tells swapmig_tag_slot() the node.
+ * There are two for each node: the second leaves slots untagged.
  */
-#define TAG_GFP	(__GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN)
+static struct mempolicy *goal_policies;
 
-/* What was sent to the node that @req vacates goes on to where it moves pages */
-static void tag_follow(struct xarray *tags, unsigned long slot, unsigned int nr,
-		       const struct swapmig_request *req)
+static int __init swapmig_forward_init(void)
 {
-	if (req->from == NUMA_NO_NODE || xa_empty(tags))
-		return;
-	for (; nr; slot++, nr--)
-		if (tag_load(tags, slot) == req->from)
-			tag_store(tags, slot, req->to, TAG_GFP);
+	struct mempolicy *pol;
+	int nid;
+
+	goal_policies = kcalloc(2 * nr_node_ids, sizeof(*goal_policies),
+				GFP_KERNEL);
+	if (!goal_policies)
+		return -ENOMEM;
+	for (nid = 0; nid < nr_node_ids; nid++) {
+		pol = &goal_policies[2 * nid];
+		/* Never freed: this reference is not given up */
+		atomic_set(&pol->refcnt, 1);
+		pol->mode = MPOL_PREFERRED;
+		pol->home_node = NUMA_NO_NODE;
+		pol->nodes = nodemask_of_node(nid);
+		pol[1] = pol[0];
+	}
+	return 0;
+}
+subsys_initcall(swapmig_forward_init);
+
+/* Which node does current evict for, with tagged slots? */
+static int evict_goal(void)
+{
+	const struct mempolicy *pol = current->mempolicy;
+
+	if (!goal_policies || pol < goal_policies ||
+	    pol >= goal_policies + 2 * nr_node_ids ||
+	    (pol - goal_policies) % 2)
+		return NUMA_NO_NODE;
+	return (pol - goal_policies) / 2;
+}
+
+/**
+ * swapmig_enter_policy - current begins to evict for a node
+ * @nid:	the node, or NUMA_NO_NODE: the policy stays as it is
+ * @tag:	are new slots tagged with it?
+ * @mems:	for swapmig_leave_policy()
+ *
+ * Context: process; not nested.  Takes task_lock().
+ * Return: the task's own policy, for swapmig_leave_policy().
+ */
+struct mempolicy *swapmig_enter_policy(int nid, bool tag, nodemask_t *mems)
+{
+	struct mempolicy *old;
+
+	task_lock(current);
+	old = current->mempolicy;
+	*mems = cpuset_current_mems_allowed;
+	if (nid != NUMA_NO_NODE && goal_policies)
+		current->mempolicy = &goal_policies[2 * nid + !tag];
+	task_unlock(current);
+	return old;
+}
+
+/**
+ * swapmig_leave_policy - current has its own policy again
+ * @old:	what swapmig_enter_policy() returned
+ * @mems:	what it stored
+ *
+ * Context: process.  Takes task_lock().
+ */
+void swapmig_leave_policy(struct mempolicy *old, const nodemask_t *mems)
+{
+	task_lock(current);
+	current->mempolicy = old;
+	/* A cpuset that changed meanwhile did not find it */
+	if (!nodes_equal(*mems, cpuset_current_mems_allowed))
+		mpol_rebind_task(current, &cpuset_current_mems_allowed);
+	task_unlock(current);
 }
 
 /* ------------------------------------------------------------------------- */
 /* Tags of swap slots                                                         */
 /* ------------------------------------------------------------------------- */
 
-static struct xarray swapmig_tags[MAX_SWAPFILES] = {
+struct xarray swapmig_tags[MAX_SWAPFILES] = {
 	[0 ... MAX_SWAPFILES - 1] = XARRAY_INIT(swapmig_tags, XA_FLAGS_LOCK_IRQ),
 };
 
@@ -158,287 +239,169 @@ static struct xarray *tags_of(swp_entry_t entry)
 }
 
 /**
- * swapmig_forward_tag - tag a new swap slot if it is one of an eviction
+ * swapmig_any_tags - is there a tag on any swap device?
+ *
+ * Return: true if there is.
+ */
+bool swapmig_any_tags(void)
+{
+	int type;
+
+	for (type = 0; type < MAX_SWAPFILES; type++)
+		if (!xa_empty(&swapmig_tags[type]))
+			return true;
+	return false;
+}
+
+/**
+ * swapmig_tag_slot - tag a new swap slot if current evicts for a node
  * @folio:	folio that the slot is for
  * @entry:	first slot of @folio, or zero
  *
- * Does nothing outside of swapout_pages().
- *
  * Context: reclaim; folio locked.  Does not sleep.
- * Return: 0, or -ENOMEM: the slot cannot be used, because the page would come
+ * Return: 0, or -ENOMEM: the slot is not to be used, because the page would come
  * back on the wrong node.
  */
-int swapmig_forward_tag(struct folio *folio, swp_entry_t entry)
+int swapmig_tag_slot(struct folio *folio, swp_entry_t entry)
 {
-	struct reclaim_state *rs = current->reclaim_state;
+	int nid = evict_goal();
 
-	if (!rs || !rs->forward || !entry.val)
+	if (nid == NUMA_NO_NODE || !entry.val)
 		return 0;
 	return tag_store_range(tags_of(entry), swp_offset(entry),
-			       folio_nr_pages(folio), rs->forward - 1, TAG_GFP);
+			       folio_nr_pages(folio), nid);
 }
 
 /**
- * swapmig_forward_forget - drop the tags of slots that become free
- * @type:	swap device
+ * swapmig_untag_slots - drop the tags of slots that are freed
+ * @tags:	tags of their device
  * @offset:	first slot
  * @nr:		number of slots
  *
- * Context: swap_info_struct->lock may be held.  Does not sleep.
+ * Context: swap_info_struct->lock held.
  */
-void swapmig_forward_forget(unsigned int type, unsigned long offset,
-			    unsigned int nr)
+void swapmig_untag_slots(struct xarray *tags, unsigned long offset,
+			 unsigned int nr)
 {
-	tag_clear_range(&swapmig_tags[type], offset, nr);
+	tag_clear_range(tags, offset, nr);
 }
 
 /**
- * swapmig_forward_retag - a folio that has a swap slot already gets a new goal
- * @folio:	isolated folio
- * @nid:	where it is sent to, or NUMA_NO_NODE: its memory policy says
- * @always:	also when its slots have no tag yet, because it will be evicted
+ * swapmig_retag - slots in use get the tags that a new request wants
+ * @entry:	first slot
+ * @nr:		number of slots
+ * @map:	where pages are to go
  *
- * Without this a folio that is moved while it keeps its slot would, when it is
- * next evicted, come back where an earlier request sent it.
- *
- * Context: process; sleeps.  Takes the folio lock, with @always only by trying.
- * Return: 0, -EAGAIN when the folio is locked, or -ENOMEM.
+ * Context: what keeps the slots in use is held: a page table lock, the lock of
+ * the mapping, or a locked folio.  Does not sleep.
+ * Return: 0, or -ENOMEM: some slots have their old tags.
  */
-int swapmig_forward_retag(struct folio *folio, int nid, bool always)
+int swapmig_retag(swp_entry_t entry, unsigned int nr,
+		  const struct swapmig_map *map)
 {
-	struct xarray *tags;
-	unsigned long slot;
-	unsigned int i, nr;
-	int err = 0;
+	struct xarray *tags = tags_of(entry);
+	unsigned long slot = swp_offset(entry);
+	int old, new, err = 0;
 
-	if (!folio_test_swapcache(folio))
+	if (map->other == NUMA_NO_NODE && xa_empty(tags))
 		return 0;
-	if (!always)
-		folio_lock(folio);
-	else if (!folio_trylock(folio))
-		return -EAGAIN;
-	if (!folio_test_swapcache(folio))
-		goto unlock;
-
-	tags = tags_of(folio->swap);
-	slot = swp_offset(folio->swap);
-	nr = folio_nr_pages(folio);
-	if (always && nid != NUMA_NO_NODE) {
-		err = tag_store_range(tags, slot, nr, nid, TAG_GFP);
-	} else if (!xa_empty(tags)) {
-		for (i = 0; i < nr; i++)
-			if (tag_load(tags, slot + i) != NUMA_NO_NODE)
-				tag_store(tags, slot + i, nid, TAG_GFP);
+	for (; nr && !err; slot++, nr--) {
+		old = tag_load(tags, slot);
+		new = map->other;
+		if (map->from && old != NUMA_NO_NODE)
+			new = swapmig_map_node(map->from, map->to, old);
+		if (new != old)
+			err = tag_store(tags, slot, new);
 	}
-unlock:
-	folio_unlock(folio);
 	return err;
 }
 
 /**
- * swapmig_forward_forget_node - drop all tags that name a node
- * @nid:	node whose memory is gone
+ * swapmig_tag_folio - a folio that has a swap slot already gets a new goal
+ * @folio:	isolated folio
+ * @nid:	where it is sent to, or NUMA_NO_NODE: nowhere in particular
  *
- * Context: process; may reschedule.
+ * Reclaim allocates no slot for it, so swapmig_tag_slot() does not see it.
+ *
+ * Context: process.  Tries to take the folio lock.
+ * Return: 0, -EAGAIN when the folio is locked, or -ENOMEM.
  */
-void swapmig_forward_forget_node(int nid)
+int swapmig_tag_folio(struct folio *folio, int nid)
 {
-	int type;
+	struct swapmig_map map = { .other = nid };
+	int err = 0;
 
-	for (type = 0; type < MAX_SWAPFILES; type++)
-		tag_forget_node(&swapmig_tags[type], nid);
-}
-
-/**
- * swapmig_forwarded - has this slot a tag?
- * @entry:	swap slot
- *
- * Read-ahead by offset knows neither the owner nor the policy of a neighbour,
- * so it leaves tagged ones alone; read-ahead by address is used for them.
- *
- * Return: true if it has.
- */
-bool swapmig_forwarded(swp_entry_t entry)
-{
-	struct xarray *tags = tags_of(entry);
-
-	return !xa_empty(tags) && tag_load(tags, swp_offset(entry)) >= 0;
-}
-
-/**
- * swapmig_swapped_folio - a request meets a page that is in swap
- * @req:	the request, or NULL when the walk moves nothing
- * @entry:	the page table entry
- * @shared_too:	also when others have this entry, as in MPOL_MF_MOVE_ALL
- *
- * A page that an earlier request sent to the node which this one vacates
- * follows.  A folio that is in the swap cache, mapped nowhere, would still be
- * found on its old node at the next touch: the caller gets it, to move it.
- *
- * Context: page table lock held, which keeps the slot in use.
- * Return: the folio with a reference, or NULL.
- */
-struct folio *swapmig_swapped_folio(struct swapmig_request *req,
-				    swp_entry_t entry, bool shared_too)
-{
-	struct folio *folio;
-
-	if (!req || non_swap_entry(entry))
-		return NULL;
-	if (!shared_too && __swap_count(entry) != 1)
-		return NULL;
-
-	folio = filemap_get_folio(swap_address_space(entry),
-				  swap_cache_index(entry));
-	if (IS_ERR(folio))
-		folio = NULL;
-	/* This entry is not present, so it is another one that maps the folio */
-	if (folio && !shared_too && folio_mapped(folio)) {
-		folio_put(folio);
-		return NULL;
-	}
-
-	tag_follow(tags_of(entry), swp_offset(entry), 1, req);
-	return folio;
-}
-
-/* Do all that map these pages of @vma belong to its owner? */
-static bool shmem_exclusive(struct vm_area_struct *vma)
-{
-	struct address_space *mapping = vma->vm_file->f_mapping;
-	struct vm_area_struct *other;
-	bool exclusive = true;
-
-	i_mmap_lock_read(mapping);
-	vma_interval_tree_foreach(other, &mapping->i_mmap, vma->vm_pgoff,
-				  vma->vm_pgoff + vma_pages(vma) - 1)
-		exclusive &= other->vm_mm == vma->vm_mm;
-	i_mmap_unlock_read(mapping);
-	return exclusive;
-}
-
-static void shmem_follow(struct swapmig_request *req, struct vm_area_struct *vma)
-{
-	struct address_space *mapping = vma->vm_file->f_mapping;
-	XA_STATE(xas, &mapping->i_pages, vma->vm_pgoff);
-	unsigned int looked = 0;
-	void *entry;
-
-	/* An entry that is there keeps its slot, as long as we hold the lock */
-	xas_lock_irq(&xas);
-	xas_for_each(&xas, entry, vma->vm_pgoff + vma_pages(vma) - 1) {
-		swp_entry_t swap;
-
-		if (xa_is_value(entry)) {
-			swap = radix_to_swp_entry(entry);
-			if (!non_swap_entry(swap))
-				tag_follow(tags_of(swap), swp_offset(swap),
-					   1U << xas_get_order(&xas), req);
-		}
-		if (++looked % XA_CHECK_SCHED)
-			continue;
-		xas_pause(&xas);
-		xas_unlock_irq(&xas);
-		cond_resched();
-		xas_lock_irq(&xas);
-	}
-	xas_unlock_irq(&xas);
-}
-
-/**
- * swapmig_follow_shmem - shared memory in swap follows a request
- * @req:	the request, which begins to walk its address space
- * @shared_too:	also what other processes map, as in MPOL_MF_MOVE_ALL
- *
- * No page table has the slots of shared memory, so they are found by the file.
- *
- * Context: mmap_lock of the address space held.  Sleeps.
- */
-void swapmig_follow_shmem(struct swapmig_request *req, bool shared_too)
-{
-	struct vm_area_struct *vma;
-	bool tags = false;
-	int type;
-
-	VMA_ITERATOR(vmi, req->mm, 0);
-
-	if (req->next || req->walks)
-		return;
-	for (type = 0; type < MAX_SWAPFILES; type++)
-		tags |= !xa_empty(&swapmig_tags[type]);
-	if (!tags)
-		return;
-	for_each_vma(vmi, vma)
-		if (vma_is_shmem(vma) && (shared_too || shmem_exclusive(vma)))
-			shmem_follow(req, vma);
+	if (!folio_test_swapcache(folio))
+		return 0;
+	if (!folio_trylock(folio))
+		return -EAGAIN;
+	if (folio_test_swapcache(folio))
+		err = swapmig_retag(folio->swap, folio_nr_pages(folio), &map);
+	folio_unlock(folio);
+	return err;
 }
 
 /* ------------------------------------------------------------------------- */
 /* Swap-in                                                                    */
 /* ------------------------------------------------------------------------- */
 
-/**
- * swapmig_swapin_folio - allocate a folio to read a swap slot into
- * @entry:	first slot to read
- * @gfp:	allocation flags
- * @order:	order of the folio
- * @pol:	memory policy that applies; it wins over the tag unless it is the
- *		system's default
- * @ilx:	interleave index
- *
- * The cpuset wins as well: a tag only names the node to try first.
- *
- * Context: as folio_alloc_mpol().
- * Return: the folio, or NULL: no memory, or a large folio whose slots were sent
- * to different nodes.
- */
-struct folio *swapmig_swapin_folio(swp_entry_t entry, gfp_t gfp,
-				   unsigned int order, struct mempolicy *pol,
-				   pgoff_t ilx)
+static bool nid_allowed(int nid)
 {
-	struct mempolicy *forward = NULL;
-	struct folio *folio;
-	int nid;
-
-	nid = tag_load_range(tags_of(entry), swp_offset(entry), 1U << order);
-	if (nid == TAG_MIXED)
-		return NULL;
-	if (nid != NUMA_NO_NODE && node_state(nid, N_MEMORY))
-		forward = mpol_forward(pol, nid);
-
-	/* Small folios may find room there where a large one does not */
-	if (forward && order)
-		gfp |= __GFP_THISNODE;
-	folio = folio_alloc_mpol(gfp, order, forward ?: pol, ilx,
-				 numa_node_id());
-	if (folio && forward && folio_nid(folio) == nid)
-		count_vm_events(SWAPMIG_FORWARDED, 1 << order);
-	return folio;
+	return node_isset(nid, cpuset_current_mems_allowed) &&
+	       node_state(nid, N_MEMORY);
 }
 
 /**
- * swapmig_vma_swapin_folio - the same, by the memory policy of an address
- * @entry:	a slot of the folio
- * @gfp:	allocation flags
- * @order:	order of the folio; its slots are aligned to it
+ * swapmig_tag_allowed - does the cpuset of current agree with a tag?
+ * @entry:	swap slot
+ *
+ * Return: true if it does, or if there is no tag.
+ */
+bool swapmig_tag_allowed(swp_entry_t entry)
+{
+	int nid = tag_load(tags_of(entry), swp_offset(entry));
+
+	return nid == NUMA_NO_NODE || nid_allowed(nid);
+}
+
+/**
+ * swapmig_tag_policy - the policy by which a tagged slot is read
+ * @entry:	swap slot
+ * @pol:	policy that would apply
+ *
+ * Return: the policy of the node in its tag, if it has one and the cpuset of
+ * current allows that node; else @pol.
+ */
+struct mempolicy *swapmig_tag_policy(swp_entry_t entry, struct mempolicy *pol)
+{
+	int nid = tag_load(tags_of(entry), swp_offset(entry));
+
+	if (nid == NUMA_NO_NODE || !goal_policies || !nid_allowed(nid))
+		return pol;
+	return &goal_policies[2 * nid];
+}
+
+/**
+ * swapmig_vma_alloc_folio - allocate past the swap cache, or for a copy of it
+ * @entry:	swap slot
  * @vma:	area that the folio will be mapped in
  * @addr:	address that it will be mapped at
  *
- * Context: as vma_alloc_folio(): mmap_lock or the lock of @vma is held.
- * Return: as swapmig_swapin_folio().
+ * Context: mmap_lock or the lock of @vma held.
+ * Return: an order-0 folio, or NULL without memory.
  */
-struct folio *swapmig_vma_swapin_folio(swp_entry_t entry, gfp_t gfp,
-				       unsigned int order,
-				       struct vm_area_struct *vma,
-				       unsigned long addr)
+struct folio *swapmig_vma_alloc_folio(swp_entry_t entry,
+				      struct vm_area_struct *vma,
+				      unsigned long addr)
 {
 	struct mempolicy *pol;
 	struct folio *folio;
 	pgoff_t ilx;
 
-	entry.val = ALIGN_DOWN(entry.val, 1UL << order);
-	pol = get_vma_policy(vma, addr, order, &ilx);
-	folio = swapmig_swapin_folio(entry, gfp, order, pol, ilx);
+	pol = get_vma_policy(vma, addr, 0, &ilx);
+	folio = folio_alloc_mpol(GFP_HIGHUSER_MOVABLE, 0,
+				 swapmig_tag_policy(entry, pol), ilx,
+				 numa_node_id());
 	mpol_cond_put(pol);
 	return folio;
 }

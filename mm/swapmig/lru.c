@@ -2,113 +2,72 @@
 /*
  * swapmig: LRU operations.
  *
- * Folios are isolated by whoever walks the page tables (migrate_folio_add()
- * in mm/mempolicy.c); here is how they are counted and how they go back.
+ * Most folios of a request are isolated by migrate_folio_add() in
+ * mm/mempolicy.c, which counts them in NR_ISOLATED_* as swapmig_isolate() does.
  */
 
 #include <linux/hugetlb.h>
 #include <linux/mm_inline.h>
+#include <linux/vmstat.h>
 
+#include "../internal.h"
 #include "internal.h"
 
-/**
- * swapmig_count_folios - count a list
- * @folios:	isolated folios
- *
- * Return: their number; a large folio counts as one.
- */
-unsigned int swapmig_count_folios(struct list_head *folios)
+static void lru_count(struct folio *folio, long sign)
 {
-	return list_count_nodes(folios);
+	node_stat_mod_folio(folio, NR_ISOLATED_ANON + folio_is_file_lru(folio),
+			    sign * folio_nr_pages(folio));
 }
 
 /**
- * swapmig_count_pages - count the base pages of a list
- * @folios:	isolated folios
+ * swapmig_isolate - take a folio off the LRU, and count it
+ * @folio:	folio with a reference of the caller's
+ * @folios:	list that it is added to, with a reference of its own
  *
- * Return: the pages by the counter that they stand in.
+ * Context: a page table lock may be held.  Put back by swapout_pages().
+ * Return: false if the folio is not on the LRU at the moment.
  */
-struct swapmig_pages swapmig_count_pages(struct list_head *folios)
+bool swapmig_isolate(struct folio *folio, struct list_head *folios)
 {
-	struct swapmig_pages pages = {};
+	if (!folio_isolate_lru(folio))
+		return false;
+	list_add_tail(&folio->lru, folios);
+	lru_count(folio, 1);
+	return true;
+}
+
+/**
+ * swapmig_settle - take isolated folios off NR_ISOLATED_*
+ * @folios:	isolated folios, counted
+ *
+ * Done once for a list, before anything can change what a folio counts as (a
+ * lazily freed one that is written to is no longer file memory).
+ */
+void swapmig_settle(struct list_head *folios)
+{
 	struct folio *folio;
 
-	list_for_each_entry(folio, folios, lru) {
-		pages.folios++;
-		if (folio_test_hugetlb(folio) || __folio_test_movable(folio))
-			pages.other += folio_nr_pages(folio);
-		else if (folio_is_file_lru(folio))
-			pages.file += folio_nr_pages(folio);
-		else
-			pages.anon += folio_nr_pages(folio);
-	}
-	return pages;
+	list_for_each_entry(folio, folios, lru)
+		if (!folio_test_hugetlb(folio))
+			lru_count(folio, -1);
 }
 
 /**
- * swapmig_on_list - has the present batch this folio already?
- * @folio:	a folio that could not be isolated
- * @folios:	the batch, at most vm.migration_batch folios
- *
- * A folio that one process maps at several addresses (KSM) is isolated at the
- * first of them.  At the others it must not be taken for one that will not
- * move.
- *
- * Context: any; the caller owns the list.
- * Return: true if @folio is on @folios.
- */
-bool swapmig_on_list(struct folio *folio, struct list_head *folios)
-{
-	struct folio *queued;
-
-	list_for_each_entry_reverse(queued, folios, lru)
-		if (queued == folio)
-			return true;
-	return false;
-}
-
-/**
- * swapmig_free_abandoned - let go of folios that nobody uses any more
- * @folios:	isolated folios
- *
- * Their owner unmapped or truncated them meanwhile: that is no failure.
+ * swapmig_putback - return isolated folios to where they came from
+ * @folios:	isolated folios, not counted any more; empty afterwards
  *
  * Context: sleeps; no locks held.
  */
-void swapmig_free_abandoned(struct list_head *folios)
-{
-	struct folio *folio, *next;
-	LIST_HEAD(abandoned);
-
-	list_for_each_entry_safe(folio, next, folios, lru)
-		if (folio_ref_count(folio) == 1 && !folio_test_hugetlb(folio))
-			list_move(&folio->lru, &abandoned);
-	swapmig_putback_folios(&abandoned);
-}
-
-/**
- * swapmig_putback_folios - return isolated folios to where they came from
- * @folios:	isolated folios; empty afterwards
- *
- * Context: sleeps; no locks held.
- */
-void swapmig_putback_folios(struct list_head *folios)
+void swapmig_putback(struct list_head *folios)
 {
 	struct folio *folio, *next;
 
-	if (IS_ENABLED(CONFIG_MIGRATION)) {
-		putback_movable_pages(folios);
-		return;
-	}
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		if (folio_test_hugetlb(folio)) {
 			folio_putback_active_hugetlb(folio);
 			continue;
 		}
 		list_del(&folio->lru);
-		node_stat_mod_folio(folio,
-				    NR_ISOLATED_ANON + folio_is_file_lru(folio),
-				    -folio_nr_pages(folio));
 		folio_putback_lru(folio);
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * kselftest_harness.h plus what every swapmig test program has: a longer time
- * limit (the kernels run under emulation, with every check switched on), a
- * list of its test names, and the common judgement of a page's whereabouts.
+ * kselftest_harness.h plus what every swapmig test program has: no time limit to
+ * speak of (what watches the machine watches for silence), a list of its test
+ * names, the usual fixture, and the common judgement of a page's whereabouts.
  */
 #ifndef SWAPMIG_HARNESS_H
 #define SWAPMIG_HARNESS_H
@@ -16,50 +16,139 @@
 #include "swapmig_util.h"
 
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT 150
+#define TEST_TIMEOUT_DEFAULT 3600
 
-/*
- * After a request: with an engine that copies, all pages must be on @to at
- * once; with `swapout` alone, all must be gone from the page tables. Then
- * touch them on a CPU of @cpunode: they must be on @to with their contents.
- * @evictable: the page table keeps a swap entry (not so for file pages).
- */
-#define EXPECT_MOVED(...) sm_expect_moved(_metadata, __VA_ARGS__)
+/* The usual fixture: memory without pages, and swap on the disk */
+#define SM_SETUP(size) do {						\
+	self->len = (size);						\
+	self->pages = SM_PAGES(self->len);				\
+	self->buf = sm_map(self->len);					\
+	ASSERT_NE(NULL, self->buf);					\
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));			\
+} while (0)
 
-static inline void sm_expect_moved(struct __test_metadata *_metadata,
-				   const void *addr, size_t len, int to,
-				   int cpunode, __u64 seed, bool evictable)
+#define SM_TEARDOWN() do {						\
+	munmap(self->buf, self->len);					\
+	EXPECT_EQ(0, sm_swap_off());					\
+} while (0)
+
+/* All pages of a range are on a node: of this process, of another, of a peer */
+#define EXPECT_ON(node, addr, len)					\
+	sm_expect_on(_metadata, __LINE__, 0, addr, len, node)
+#define EXPECT_PID_ON(pid, node, addr, len)				\
+	sm_expect_on(_metadata, __LINE__, pid, addr, len, node)
+#define EXPECT_PEER_ON(peer, node)					\
+	EXPECT_PID_ON((peer).pid, node, (peer).buf, (peer).len)
+
+/* None of them is on a node */
+#define EXPECT_OFF(node, addr, len)					\
+	sm_expect_off(_metadata, __LINE__, 0, addr, len, node)
+#define EXPECT_PEER_OFF(peer, node)					\
+	sm_expect_off(_metadata, __LINE__, (peer).pid, (peer).buf,	\
+		      (peer).len, node)
+
+#define EXPECT_SWAPPED(addr, len)					\
+	sm_expect_gone(_metadata, __LINE__, addr, len, true)
+
+static inline void sm_expect_on(struct __test_metadata *_metadata, int line,
+				pid_t pid, const void *addr, size_t len,
+				int node)
 {
-	long pages = SM_PAGES(len);
-
-	if (sm_has_engine("direct")) {
-		EXPECT_EQ(pages, sm_on(0, addr, len, to)) {
-			TH_LOG("at once: %s", sm_where(0, addr, len));
-		}
-	} else if (evictable) {
-		EXPECT_EQ(pages, sm_swapped(0, addr, len)) {
-			TH_LOG("at once: %s", sm_where(0, addr, len));
-		}
-	} else {
-		EXPECT_EQ(0, sm_present(0, addr, len)) {
-			TH_LOG("at once: %s", sm_where(0, addr, len));
-		}
-	}
-	sm_run_on_node(cpunode);
-	EXPECT_EQ(0, sm_bad(addr, len, seed));
-	EXPECT_EQ(pages, sm_on(0, addr, len, to)) {
-		TH_LOG("touched: %s", sm_where(0, addr, len));
+	EXPECT_EQ(SM_PAGES(len), sm_on(pid, addr, len, node)) {
+		TH_LOG("line %d: %s", line, sm_where(pid, addr, len));
 	}
 }
 
-#define NEED_NODES(stmt, n) do {						\
-	if (sm_nodes() < (n))						\
-		SKIP(stmt, "needs more NUMA nodes");			\
+static inline void sm_expect_off(struct __test_metadata *_metadata, int line,
+				 pid_t pid, const void *addr, size_t len,
+				 int node)
+{
+	EXPECT_EQ(0, sm_on(pid, addr, len, node)) {
+		TH_LOG("line %d: %s", line, sm_where(pid, addr, len));
+	}
+}
+
+/* In no page table; those of a file, of shared memory too, leave no trace there */
+static inline void sm_expect_gone(struct __test_metadata *_metadata, int line,
+				  const void *addr, size_t len, bool anon)
+{
+	EXPECT_EQ(SM_PAGES(len), anon ? sm_swapped(0, addr, len) :
+		  SM_PAGES(len) - sm_present(0, addr, len)) {
+		TH_LOG("line %d: %s", line, sm_where(0, addr, len));
+	}
+}
+
+/*
+ * After a request all pages are gone from the page tables. Then touch them on a
+ * CPU of @cpunode: they must be on @to with their contents.
+ */
+#define EXPECT_MOVED(...) sm_expect_moved(_metadata, __LINE__, __VA_ARGS__)
+
+static inline void sm_expect_moved(struct __test_metadata *_metadata, int line,
+				   const void *addr, size_t len, int to,
+				   int cpunode, __u64 seed, bool anon)
+{
+	sm_expect_gone(_metadata, line, addr, len, anon);
+	sm_run_on_node(cpunode);
+	EXPECT_EQ(0, sm_bad(addr, len, seed)) {
+		TH_LOG("line %d", line);
+	}
+	sm_expect_on(_metadata, line, 0, addr, len, to);
+}
+
+/* Memory on node 0 goes to 1 and on to 2, by each of the calls. */
+#define EXPECT_MOVES(...) sm_expect_moves(_metadata, __LINE__, __VA_ARGS__)
+
+static inline void sm_expect_moves(struct __test_metadata *_metadata, int line,
+				   void *addr, size_t len, __u64 seed, bool anon)
+{
+	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(1))) {
+		TH_LOG("line %d", line);
+	}
+	sm_expect_moved(_metadata, line, addr, len, 1, 0, seed, anon);
+	EXPECT_EQ(0, sm_mbind(addr, len, MPOL_BIND, SM_NODE(2),
+			      MPOL_MF_MOVE_ALL | MPOL_MF_STRICT)) {
+		TH_LOG("line %d", line);
+	}
+	sm_expect_moved(_metadata, line, addr, len, 2, 1, seed, anon);
+}
+
+/* It stays on node 0, and each of the calls says so: so many folios. */
+#define EXPECT_STAYS(...) sm_expect_stays(_metadata, __LINE__, __VA_ARGS__)
+
+static inline void sm_expect_stays(struct __test_metadata *_metadata, int line,
+				   void *addr, size_t len, __u64 seed, long left)
+{
+	EXPECT_EQ(left, sm_migrate(0, SM_NODE(0), SM_NODE(1))) {
+		TH_LOG("line %d", line);
+	}
+	sm_expect_on(_metadata, line, 0, addr, len, 0);
+	EXPECT_EQ(-EIO, sm_mbind(addr, len, MPOL_BIND, SM_NODE(1),
+				 MPOL_MF_MOVE_ALL | MPOL_MF_STRICT)) {
+		TH_LOG("line %d", line);
+	}
+	sm_expect_on(_metadata, line, 0, addr, len, 0);
+	EXPECT_EQ(0, sm_bad(addr, len, seed)) {
+		TH_LOG("line %d", line);
+	}
+	EXPECT_EQ(0, sm_mbind(addr, len, MPOL_DEFAULT, 0, 0));
+}
+
+/* Fresh pages with a pattern on @from are sent to @to, and are in swap then. */
+#define EVICT(from, to, seed) do {					\
+	int __from = (from);						\
+									\
+	madvise(self->buf, self->len, MADV_DONTNEED);			\
+	sm_fill_on(self->buf, self->len, seed, __from);			\
+	EXPECT_EQ(0, sm_migrate(0, SM_NODE(__from), SM_NODE(to)));	\
+	EXPECT_SWAPPED(self->buf, self->len);				\
 } while (0)
 
-#define NEED_SWAPOUT_ALONE(stmt) do {					\
-	if (sm_has_engine("direct") || !sm_has_engine("swapout"))	\
-		SKIP(stmt, "pages do not go through swap with this list"); \
+/* Touched on a CPU of @cpunode they are intact, and where they belong. */
+#define EXPECT_BACK_ON(node, cpunode, seed) do {			\
+	sm_run_on_node(cpunode);					\
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, seed));		\
+	EXPECT_ON(node, self->buf, self->len);				\
 } while (0)
 
 static inline void sm_list_names(void)
@@ -82,6 +171,11 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "--names")) {
 		sm_list_names();
 		return 0;
+	}
+	if (sm_nodes() < SM_NODES) {
+		printf("TAP version 13\n1..0 # SKIP needs %d NUMA nodes\n",
+		       SM_NODES);
+		return KSFT_SKIP;
 	}
 	return test_harness_run(argc, argv);
 }

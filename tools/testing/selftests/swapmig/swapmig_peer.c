@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * swapmig selftests: processes that do what they are told, credentials, and
- * memory that cannot move.
+ * swapmig selftests: processes that do what they are told, credentials, cpusets,
+ * and memory that cannot move, or is merged.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include <linux/capability.h>
 #include <linux/io_uring.h>
 #include <linux/mempolicy.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +16,13 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "swapmig_util.h"
-
-#ifndef MADV_PAGEOUT
-#define MADV_PAGEOUT 21
-#endif
 
 /* fork(), and the child does not outlive its parent. */
 pid_t sm_fork(void)
@@ -39,26 +35,6 @@ pid_t sm_fork(void)
 	if (getppid() != parent)
 		_exit(1);
 	return 0;
-}
-
-static int peer_fd = -1;
-
-/* Uses its memory until there is something else to do. */
-static long peer_busy(char *buf, size_t len, bool writes, __u64 seed)
-{
-	struct pollfd order = { .fd = peer_fd, .events = POLLIN };
-	long bad = 0;
-
-	while (!poll(&order, 1, 0)) {
-		bad += sm_bad(buf, len, seed);
-		if (writes)
-			sm_fill(buf, len, seed += 16);
-	}
-	bad += sm_bad(buf, len, seed);
-	/* As the others will expect it */
-	if (writes)
-		sm_fill(buf, len, seed % 16);
-	return bad;
 }
 
 static long peer_obey(const struct sm_msg *m, void *buf, size_t len)
@@ -77,25 +53,14 @@ static long peer_obey(const struct sm_msg *m, void *buf, size_t len)
 		return sm_migrate(m->value, m->node, m->node2);
 	case SM_ORD_MBIND:
 		return sm_mbind(buf, len, MPOL_BIND, m->node, m->value);
-	case SM_ORD_POLICY:
-		return sm_set_mempolicy(m->value, m->node);
 	case SM_ORD_PAGEOUT:
 		return madvise(buf, len, MADV_PAGEOUT) ? -errno : 0;
-	case SM_ORD_UNMAP:
-		return munmap(buf, len) ? -errno : 0;
 	case SM_ORD_DROP_ROOT:
 		return sm_drop_root();
 	case SM_ORD_DROP_NICE:
 		return sm_drop_cap_sys_nice();
 	case SM_ORD_PART:
-	case SM_ORD_IDLE:
 		return 0;
-	case SM_ORD_MLOCK:
-		return mlock(buf, len) ? -errno : 0;
-	case SM_ORD_PIN:
-		return sm_pin(buf, len);
-	case SM_ORD_BUSY:
-		return peer_busy(buf, len, m->node, m->value);
 	default:
 		return -EINVAL;
 	}
@@ -107,7 +72,6 @@ static void peer_main(int fd, void *buf, size_t len)
 	struct sm_msg m;
 	long answer;
 
-	peer_fd = fd;
 	while (read(fd, &m, sizeof(m)) == sizeof(m)) {
 		if (m.order == SM_ORD_QUIT)
 			_exit(0);
@@ -142,45 +106,30 @@ int sm_peer_start(struct sm_peer *p, void *buf, size_t len)
 	return 0;
 }
 
-/* An order whose answer is read later, so that several may be at work */
-int sm_peer_tell(struct sm_peer *p, enum sm_order order, long node, long node2,
-		 long value)
-{
-	struct sm_msg m = {
-		.order = order, .node = node, .node2 = node2, .value = value,
-	};
-
-	return write(p->fd, &m, sizeof(m)) == sizeof(m) ? 0 : -EPIPE;
-}
-
-long sm_peer_answer(struct sm_peer *p)
+static long tell(struct sm_peer *p, const struct sm_msg *m)
 {
 	long answer;
 
-	return read(p->fd, &answer, sizeof(answer)) == sizeof(answer) ?
-	       answer : -EPIPE;
+	if (write(p->fd, m, sizeof(*m)) != sizeof(*m) ||
+	    read(p->fd, &answer, sizeof(answer)) != sizeof(answer))
+		return -EPIPE;
+	return answer;
 }
 
 long sm_peer(struct sm_peer *p, enum sm_order order, long node, long value)
 {
-	return sm_peer_tell(p, order, node, 0, value) ?: sm_peer_answer(p);
+	struct sm_msg m = { .order = order, .node = node, .value = value };
+
+	return tell(p, &m);
 }
 
 long sm_peer_migrate(struct sm_peer *p, pid_t pid, long from, long to)
 {
-	return sm_peer_tell(p, SM_ORD_MIGRATE, from, to, pid) ?:
-	       sm_peer_answer(p);
-}
+	struct sm_msg m = {
+		.order = SM_ORD_MIGRATE, .node = from, .node2 = to, .value = pid,
+	};
 
-/* Ends SM_ORD_BUSY; how many pages were found to be bad. */
-long sm_peer_idle(struct sm_peer *p)
-{
-	long bad;
-
-	if (sm_peer_tell(p, SM_ORD_IDLE, 0, 0, 0))
-		return -EPIPE;
-	bad = sm_peer_answer(p);
-	return sm_peer_answer(p) ?: bad;
+	return tell(p, &m);
 }
 
 /* What it is told from now on is about this part of its memory. */
@@ -226,6 +175,44 @@ int sm_drop_cap_sys_nice(void)
 	return syscall(SYS_capset, &head, data) ? -errno : 0;
 }
 
+/* Controllers change hierarchies a while after the last group is gone. */
+bool sm_v2_cpusets(bool on)
+{
+	return SM_WAIT(!sm_write(SM_V2_ROOT "/cgroup.subtree_control",
+				 on ? "+cpuset" : "-cpuset"));
+}
+
+int sm_group_set(const char *dir, const char *file, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	return sm_write(path, "%s", value);
+}
+
+int sm_group_join(const char *dir, pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	return sm_group_set(dir, "cgroup.procs", text);
+}
+
+int sm_group_make(const char *dir, const char *mems)
+{
+	int ret = mkdir(dir, 0755) ? -errno : 0;
+
+	if (!ret)
+		ret = sm_group_set(dir, "cpuset.cpus", SM_CPUS);
+	return ret ? ret : sm_group_set(dir, "cpuset.mems", mems);
+}
+
+/* A process that has been waited for may be in its group for a moment. */
+bool sm_group_remove(const char *dir)
+{
+	return SM_WAIT(!rmdir(dir) || errno == ENOENT);
+}
+
 /*
  * Pin memory for as long as the returned descriptor is open: buffers that are
  * registered with an io_uring are pinned for long.
@@ -259,4 +246,18 @@ int sm_vmsplice(void *p, size_t len, int pipefd[2])
 	if (fcntl(pipefd[1], F_SETPIPE_SZ, 2 * len) < 0)
 		return -errno;
 	return vmsplice(pipefd[1], &iov, 1, 0) == (ssize_t)len ? 0 : -EIO;
+}
+
+/* Runs ksmd until so many pages are merged or merged with; then stops it. */
+bool sm_ksm_merged(long want)
+{
+	bool merged;
+
+	sm_write(SM_KSM("pages_to_scan"), "20000");
+	sm_write(SM_KSM("sleep_millisecs"), "1");
+	sm_write(SM_KSM("run"), "1");
+	merged = SM_WAIT(sm_read_long(SM_KSM("pages_sharing")) +
+			 sm_read_long(SM_KSM("pages_shared")) >= want);
+	sm_write(SM_KSM("run"), "0");
+	return merged;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Helpers shared by the swapmig selftests: memory with a pattern, where its
- * pages are, the system calls under test, swap devices, and processes that
- * do what a test tells them to.
+ * pages are, the system calls under test, swap areas, cpusets, and processes
+ * that do what a test tells them to.
  */
 #ifndef SWAPMIG_UTIL_H
 #define SWAPMIG_UTIL_H
@@ -13,73 +13,82 @@
 #include <linux/types.h>
 #include <sys/types.h>
 
-#define SM_MAX_NODES	8
+/* The machine: as many nodes, of which these have a CPU each */
+#define SM_NODES	4
+#define SM_CPU_NODES	2
+#define SM_CPUS		"0-1"
+
 #define SM_PAGE		4096UL
-#define SM_THP		(2UL << 20)
+#define SM_HUGE		(2UL << 20)
 #define SM_MIB		(1UL << 20)
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT	21
+#endif
 
 /* The errno of a system call that this kernel has not */
 #define SM_NO_SYSCALL	38
 
-/* What sm_page() says of a page that is on no node. */
+/* What sm_page() says of a page that is on no node */
 #define SM_NONE		(-1)
 #define SM_SWAPPED	(-2)
-
-#define SM_ENGINES	"/proc/sys/vm/migration_engines"
-#define SM_BATCH	"/proc/sys/vm/migration_batch"
 
 #define SM_NODE(n)	(1UL << (n))
 #define SM_PAGES(len)	((long)((len) / SM_PAGE))
 
-/* Sizes and times: SWAPMIG_SCALE is a percentage, set by runtests.sh. */
-unsigned long sm_scale(unsigned long n);
-size_t sm_size(size_t len);
+/*
+ * Waits until @cond holds. What comes at all comes in time, however slow the
+ * machine: the limit, in seconds, only keeps what is broken from waiting forever.
+ */
+#define SM_PATIENCE	120.0
+#define SM_WAIT(cond) ({						\
+	double __end = sm_now() + SM_PATIENCE;				\
+	bool __ok;							\
+									\
+	while (!(__ok = (cond)) && sm_now() < __end)			\
+		sm_nap();						\
+	__ok;								\
+})
+
 double sm_now(void);
 void sm_nap(void);
+void sm_alive(const char *what, long n);
 
 /* Files of one value */
 int sm_read(const char *path, char *buf, size_t len);
 long sm_read_long(const char *path);
 int sm_write(const char *path, const char *fmt, ...);
 long sm_vmstat(const char *name);
+long sm_meminfo_kib(const char *field);
 long sm_isolated(void);
 bool sm_isolated_settles(void);
 
-/* What the kernel can do */
-bool sm_has_engine(const char *name);
-bool sm_has_migration(void);
-bool sm_has_swapmig(void);
 int sm_nodes(void);
-int sm_cpu_of_node(int node);
-int sm_run_on_node(int node);
+void sm_run_on_node(int node);
 
-/* The system calls, raw: results are 0 or more, or -errno. */
+/* The system calls, raw: results are 0 or more, or -errno */
 #define SM_MAXNODE	65UL
 long sm_mbind(void *addr, size_t len, int mode, unsigned long mask,
 	      unsigned int flags);
 long sm_set_mempolicy(int mode, unsigned long mask);
 long sm_get_mempolicy(void *addr, int *mode, unsigned long *mask);
 long sm_migrate(pid_t pid, unsigned long from, unsigned long to);
-long sm_node_of(void *addr);
 
-long sm_move_pages(pid_t pid, void *addr, size_t len, int node, int *status);
-
-/* Memory and its contents. Of a whole node only each sm_stride'th word counts */
-extern size_t sm_stride;
+/* Memory and its contents */
 void *sm_map(size_t len);
 void *sm_map_shared(size_t len);
+__u64 sm_word(size_t page, size_t word, __u64 seed);
 void sm_fill(void *p, size_t len, __u64 seed);
 void sm_fill_on(void *p, size_t len, __u64 seed, int node);
 long sm_bad(const void *p, size_t len, __u64 seed);
+long sm_nonzero(const void *p, size_t len);
 void sm_touch(const void *p, size_t len);
-__u64 sm_word(size_t page, size_t word, __u64 seed);
 
-/* Where pages are, without touching them */
+/* Where pages are, without touching them; pid 0 is this process */
 struct sm_count {
 	long none;
 	long swapped;
-	long moving;
-	long node[SM_MAX_NODES];
+	long node[SM_NODES];
 };
 
 int sm_page(pid_t pid, const void *addr);
@@ -89,32 +98,33 @@ const char *sm_where(pid_t pid, const void *addr, size_t len);
 long sm_on(pid_t pid, const void *addr, size_t len, int node);
 long sm_swapped(pid_t pid, const void *addr, size_t len);
 long sm_present(pid_t pid, const void *addr, size_t len);
-long sm_smaps_kib(pid_t pid, const void *addr, const char *field);
-long sm_numa_maps(pid_t pid, const void *addr, int node);
 
-/* Credentials: give up root for good, in this process. */
+/* Nodes, and how full they are */
+long sm_node_kib(int node, const char *field);
+void sm_trim_pcp(bool on);
+long sm_huge(int node, long nr);
+long sm_hog(int node, size_t keep);
+
+/* Credentials: given up for good, in this process */
 int sm_drop_root(void);
 int sm_drop_cap_sys_nice(void);
 
-/* Swap */
+/* Swap: one area at a time */
 enum sm_swap {
 	SM_SWAP_NONE,
 	SM_SWAP_DISK,
 	SM_SWAP_ZRAM,
 	SM_SWAP_FILE,
-	SM_SWAP_DM,
 };
 
 #define SM_DISK		"/dev/vdb"
-#define SM_ZRAM		"/dev/zram0"
 #define SM_SWAPFILE	"/var/tmp/swapmig.swap"
+#define SM_ZRAM		"/dev/zram0"
+#define SM_ZRAM_SYS(f)	"/sys/block/zram0/" f
+#define SM_ZSWAP	"/sys/module/zswap/parameters/enabled"
 
 int sm_swap_on(enum sm_swap kind, size_t len);
 int sm_swap_off(void);
-const char *sm_swap_path(void);
-int sm_dm_fail(bool fail);
-void sm_dm_announce(void);
-long sm_swap_free_kib(void);
 
 /* A process that does as it is told */
 enum sm_order {
@@ -124,22 +134,16 @@ enum sm_order {
 	SM_ORD_TOUCH,		/* node: on whose CPU */
 	SM_ORD_MIGRATE,		/* value: pid; node: from, node2: to */
 	SM_ORD_MBIND,		/* node: mask, value: flags */
-	SM_ORD_POLICY,		/* value: mode, node: mask */
 	SM_ORD_PAGEOUT,
-	SM_ORD_UNMAP,
 	SM_ORD_DROP_ROOT,
 	SM_ORD_DROP_NICE,
 	SM_ORD_PART,		/* node: offset, value: length */
-	SM_ORD_MLOCK,
-	SM_ORD_PIN,		/* answers a descriptor */
-	SM_ORD_BUSY,		/* value: seed, node: write too? until told */
-	SM_ORD_IDLE,		/* ends SM_ORD_BUSY, which answers bad pages */
 };
 
 struct sm_peer {
 	pid_t pid;
 	int fd;
-	void *buf;
+	char *buf;
 	size_t len;
 };
 
@@ -150,45 +154,25 @@ struct sm_msg {
 	long value;
 };
 
+pid_t sm_fork(void);
 int sm_peer_start(struct sm_peer *p, void *buf, size_t len);
 long sm_peer(struct sm_peer *p, enum sm_order order, long node, long value);
 long sm_peer_migrate(struct sm_peer *p, pid_t pid, long from, long to);
-int sm_peer_tell(struct sm_peer *p, enum sm_order order, long node, long node2,
-		 long value);
-long sm_peer_answer(struct sm_peer *p);
-long sm_peer_idle(struct sm_peer *p);
 int sm_peer_part(struct sm_peer *p, size_t off, size_t len);
 int sm_peer_stop(struct sm_peer *p);
-pid_t sm_fork(void);
 
-/* Groups of the unified hierarchy, by name; "" is the root */
-bool sm_cgroup_on(const char *controller);
-bool sm_cgroup_off(const char *controller);
-int sm_cgroup_make(const char *name);
-bool sm_cgroup_remove(const char *name);
-int sm_cgroup_set(const char *name, const char *file, const char *value);
-long sm_cgroup_get(const char *name, const char *file);
-int sm_cgroup_join(const char *name, pid_t pid);
+/* Cpusets: groups are named by their directories */
+#define SM_V2_ROOT	"/sys/fs/cgroup"
 
-/* Nodes and how full they are */
-long sm_node_kib(int node, const char *field);
-long sm_zone_pages(int node, const char *field);
-void sm_boost(bool on);
-void sm_trim_pcp(bool on);
-size_t sm_room(int node);
+bool sm_v2_cpusets(bool on);
+int sm_group_set(const char *dir, const char *file, const char *value);
+int sm_group_join(const char *dir, pid_t pid);
+int sm_group_make(const char *dir, const char *mems);
+bool sm_group_remove(const char *dir);
 
-/* Memory that cannot move, and a node without room */
+/* Memory that cannot move, or that is merged */
 int sm_pin(void *p, size_t len);
 int sm_vmsplice(void *p, size_t len, int pipefd[2]);
-long sm_hog(int node, size_t keep);
-void sm_unhog(int node);
-
-/* Blocks of memory */
-#define SM_MAX_BLOCKS	16
-#define SM_BLOCK_STATE	"/sys/devices/system/memory/memory%d/state"
-
-int sm_node_blocks(int node, int *blocks);
-int sm_block_set(int block, const char *state);
 
 #define SM_KSM(name)	"/sys/kernel/mm/ksm/" name
 

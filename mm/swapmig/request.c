@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * swapmig: the one entry of all requests.
+ *
+ * A request is worked off in windows of at most SWAPMIG_WINDOW pages: what is
+ * misplaced in one is isolated under the mmap lock and handed to swapout_pages()
+ * without it.  So few pages are isolated at any moment, page faults go on, and a
+ * fatal signal ends the request between two windows with nothing left isolated.
+ */
+
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+
+#include "../internal.h"
+#include "internal.h"
+
+/* Pages of an address range that are looked at, and isolated, at once */
+#define SWAPMIG_WINDOW	512
+
+/*
+ * What is on its way when its window is collected (freed by a child that exits,
+ * locked by somebody else) cannot be isolated: go over the range once more.
+ */
+#define SWAPMIG_SWEEPS	2
+
+/**
+ * struct swapmig_request - what is to move
+ * @mm:		address space
+ * @start:	first address
+ * @end:	address after the last one
+ * @sources:	pages on these nodes are misplaced
+ * @flags:	MPOL_MF_*; without MOVE or MOVE_ALL only tags end
+ * @goal:	where its pages are to go
+ * @map:	new tags for what is in swap
+ * @queue:	queue_pages_range()
+ */
+struct swapmig_request {
+	struct mm_struct *mm;
+	unsigned long start;
+	unsigned long end;
+	nodemask_t sources;
+	unsigned long flags;
+	struct swapmig_goal goal;
+	struct swapmig_map map;
+	swapmig_queue_fn *queue;
+};
+
+#define SWAPMIG_MOVES	(MPOL_MF_MOVE | MPOL_MF_MOVE_ALL)
+
+static const nodemask_t no_nodes;
+
+/* ------------------------------------------------------------------------- */
+/* Windows                                                                    */
+/* ------------------------------------------------------------------------- */
+
+/* Windows are aligned, so that one lies in one page table */
+static unsigned long window_end(unsigned long start, unsigned long end)
+{
+	unsigned long size = SWAPMIG_WINDOW * PAGE_SIZE;
+	unsigned long next = round_down(start, size) + size;
+
+	/* The last window of all addresses may end at 0 */
+	return next > start ? min(next, end) : end;
+}
+
+/*
+ * Collects the window at or after @addr.  Returns where the next one begins, or
+ * req->end.  *failed counts folios that should have been isolated.
+ */
+static unsigned long window_collect(struct swapmig_request *req,
+				    unsigned long addr,
+				    struct list_head *folios, long *failed)
+{
+	struct swapmig_swapped sw = {
+		.map = &req->map,
+		.sources = req->queue ? &req->sources : NULL,
+		.shared = req->flags & MPOL_MF_MOVE_ALL,
+		.folios = folios,
+	};
+	unsigned long flags = req->flags;
+	struct vm_area_struct *vma;
+	unsigned long end;
+	long ret = 0;
+
+	if (mmap_read_lock_killable(req->mm))
+		return req->end;
+	vma = find_vma(req->mm, addr);
+	if (!vma || vma->vm_start >= req->end) {
+		mmap_read_unlock(req->mm);
+		return req->end;
+	}
+	addr = max(addr, vma->vm_start);
+	end = min(req->end, vma->vm_end);
+	if (is_vm_hugetlb_page(vma))
+		/* Nothing is isolated; STRICT has it counted, each page once */
+		flags |= MPOL_MF_STRICT;
+	else if (!vma->vm_file && !mm_find_pmd(req->mm, addr))
+		/* Much address space, and no page table at all */
+		end = min(end, round_down(addr, PUD_SIZE) + PUD_SIZE);
+	else
+		end = window_end(addr, end);
+
+	swapmig_walk_swapped(vma, addr, end, &sw);
+	if (req->queue)
+		ret = req->queue(req->mm, addr, end, &req->sources, flags, folios);
+	mmap_read_unlock(req->mm);
+
+	*failed += sw.failed + max(ret, 0L);
+	return end;
+}
+
+/* Returns the number of folios that stayed, or -EINTR after a fatal signal */
+static long request_sweep(struct swapmig_request *req)
+{
+	unsigned long addr = req->start;
+	long failed = 0;
+
+	while (addr < req->end) {
+		LIST_HEAD(folios);
+
+		addr = window_collect(req, addr, &folios, &failed);
+		if (!list_empty(&folios))
+			failed += swapout_pages(&folios, &req->goal);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return failed;
+}
+
+static long request_run(struct swapmig_request *req)
+{
+	long failed = 0;
+	int sweep;
+
+	for (sweep = 0; sweep < SWAPMIG_SWEEPS; sweep++) {
+		failed = request_sweep(req);
+		if (failed <= 0)
+			break;
+	}
+	return failed < 0 ? failed : failed + req->goal.unseen;
+}
+
+/* ------------------------------------------------------------------------- */
+/* Requests                                                                   */
+/* ------------------------------------------------------------------------- */
+
+/**
+ * swapmig_migrate_node - move the pages of a process from one node to another
+ * @mm:		address space
+ * @source:	node to vacate
+ * @dest:	node that its pages go to
+ * @flags:	MPOL_MF_MOVE or MPOL_MF_MOVE_ALL, and what @queue needs
+ * @queue:	isolates what is on @source
+ *
+ * Tags of pages in swap are left to swapmig_retag_mm(), which knows all pairs of
+ * nodes of the request.  A slot without one is new: reclaim came in between.
+ *
+ * Context: process; no locks held, lru_cache_disable() called.  Sleeps.
+ * Return: the number of folios that are still on @source, or -EINTR.
+ */
+long swapmig_migrate_node(struct mm_struct *mm, int source, int dest,
+			  unsigned long flags, swapmig_queue_fn *queue)
+{
+	struct swapmig_request req = {
+		.mm = mm,
+		.end = mm->task_size,
+		.sources = nodemask_of_node(source),
+		.flags = flags,
+		.goal = { .nid = dest, .tag = true },
+		.map = { .from = &no_nodes, .to = &no_nodes, .other = dest },
+		.queue = queue,
+	};
+
+	return request_run(&req);
+}
+
+/**
+ * swapmig_retag_mm - what is in swap already goes where a request sends it
+ * @mm:		address space
+ * @from:	nodes that the request vacates
+ * @to:		nodes that it fills, in the same relative order
+ * @flags:	MPOL_MF_MOVE or MPOL_MF_MOVE_ALL
+ *
+ * A page in swap that an earlier request sent to one of @from goes on to the
+ * node that corresponds to it.  Where a page without a tag comes from nobody
+ * knows: it goes where the first of @from goes.
+ *
+ * Context: process; no locks held, lru_cache_disable() called.  Sleeps.
+ * Return: the number of slots that could not be tagged, or -EINTR.
+ */
+long swapmig_retag_mm(struct mm_struct *mm, const nodemask_t *from,
+		      const nodemask_t *to, unsigned long flags)
+{
+	struct swapmig_request req = {
+		.mm = mm,
+		.end = mm->task_size,
+		.flags = flags,
+		.map = {
+			.from = from,
+			.to = to,
+			.other = swapmig_map_first(from, to),
+		},
+	};
+
+	/* Nowhere to go, or nothing in swap at all */
+	if (req.map.other == NUMA_NO_NODE ||
+	    get_nr_swap_pages() == READ_ONCE(total_swap_pages))
+		return 0;
+	return request_sweep(&req);
+}
+
+/**
+ * swapmig_mbind - move what does not obey a new policy, and end old tags
+ * @start:	first address of current's
+ * @end:	address after the last one
+ * @nodes:	nodes that mbind() was given
+ * @pol:	the new policy of the range, NULL: the default
+ * @flags:	MPOL_MF_*, and what @queue needs
+ * @queue:	isolates what is on a given set of nodes
+ *
+ * Also called without MPOL_MF_MOVE: a tag of an earlier request must not win over
+ * the policy that the range has now.
+ *
+ * Context: process; no locks held; with MPOL_MF_MOVE or MOVE_ALL
+ * lru_cache_disable() called.  Sleeps.
+ * Return: 0, or not 0: something that should have moved did not, or a fatal signal
+ * is pending.
+ */
+long swapmig_mbind(unsigned long start, unsigned long end,
+		   const nodemask_t *nodes, const struct mempolicy *pol,
+		   unsigned long flags, swapmig_queue_fn *queue)
+{
+	struct swapmig_request req = {
+		.mm = current->mm,
+		.start = start,
+		.end = end,
+		.flags = flags,
+		.goal = { .nid = NUMA_NO_NODE },
+		.map = { .other = NUMA_NO_NODE },
+	};
+
+	if (!(flags & SWAPMIG_MOVES))
+		return swapmig_any_tags() ? request_sweep(&req) : 0;
+
+	/* Those that the cpuset, or the mode, made of what the caller named */
+	if (pol && !nodes_empty(pol->nodes)) {
+		nodes = &pol->nodes;
+		req.goal.nid = first_node(*nodes);
+		req.goal.tag = nodes_weight(*nodes) == 1;
+		if (req.goal.tag)
+			req.map.other = req.goal.nid;
+	}
+	nodes_complement(req.sources, *nodes);
+	req.queue = queue;
+	return request_run(&req);
+}
+
+#include "tests/request_kunit.c"

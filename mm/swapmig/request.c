@@ -30,10 +30,10 @@
  * @start:	first address
  * @end:	address after the last one
  * @sources:	pages on these nodes are misplaced
- * @flags:	MPOL_MF_*; without MOVE or MOVE_ALL only tags end
+ * @flags:	MPOL_MF_*
  * @goal:	where its pages are to go
  * @map:	new tags for what is in swap
- * @queue:	queue_pages_range()
+ * @queue:	queue_pages_range(), or NULL: only what is in swap is looked at
  */
 struct swapmig_request {
 	struct mm_struct *mm;
@@ -74,7 +74,7 @@ static unsigned long window_collect(struct swapmig_request *req,
 {
 	struct swapmig_swapped sw = {
 		.map = &req->map,
-		.sources = req->queue ? &req->sources : NULL,
+		.sources = nodes_empty(req->sources) ? NULL : &req->sources,
 		.shared = req->flags & MPOL_MF_MOVE_ALL,
 		.folios = folios,
 	};
@@ -116,6 +116,7 @@ static long request_sweep(struct swapmig_request *req)
 	unsigned long addr = req->start;
 	long failed = 0;
 
+	lockdep_assert_not_held(&req->mm->mmap_lock);
 	while (addr < req->end) {
 		LIST_HEAD(folios);
 
@@ -220,8 +221,9 @@ long swapmig_retag_mm(struct mm_struct *mm, const nodemask_t *from,
  * @flags:	MPOL_MF_*, and what @queue needs
  * @queue:	isolates what is on a given set of nodes
  *
- * Also called without MPOL_MF_MOVE: a tag of an earlier request must not win over
- * the policy that the range has now.
+ * Also called without MPOL_MF_MOVE: neither a tag of an earlier request, nor the
+ * node where read-ahead that obeyed it put a page, must win over the policy that
+ * the range has now.
  *
  * Context: process; no locks held; with MPOL_MF_MOVE or MOVE_ALL
  * lru_cache_disable() called.  Sleeps.
@@ -241,9 +243,6 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 		.map = { .other = NUMA_NO_NODE },
 	};
 
-	if (!(flags & SWAPMIG_MOVES))
-		return swapmig_any_tags() ? request_sweep(&req) : 0;
-
 	/* Those that the cpuset, or the mode, made of what the caller named */
 	if (pol && !nodes_empty(pol->nodes)) {
 		nodes = &pol->nodes;
@@ -253,8 +252,16 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 			req.map.other = req.goal.nid;
 	}
 	nodes_complement(req.sources, *nodes);
-	req.queue = queue;
-	return request_run(&req);
+	if (flags & SWAPMIG_MOVES) {
+		req.queue = queue;
+		return request_run(&req);
+	}
+	if (swapmig_any_tags()) {
+		req.map.other = NUMA_NO_NODE;
+		req.goal.tag = false;
+		request_sweep(&req);
+	}
+	return 0;
 }
 
 #include "tests/request_kunit.c"

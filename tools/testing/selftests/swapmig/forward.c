@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Forwarding: a page that was sent through swap comes back on the node that it
- * was sent to, whoever brings it in; policy and a later request win.
+ * was sent to, whoever brings it in, and whatever the policies said that were
+ * there before. A later request wins over it.
  */
 #include "swapmig_harness.h"
-
-#include <sys/uio.h>
-
-#ifndef MADV_PAGEOUT
-#define MADV_PAGEOUT 21
-#endif
-
-#define ZSWAP "/sys/module/zswap/parameters/enabled"
-#define CLUSTER "/proc/sys/vm/page-cluster"
 
 FIXTURE(forward)
 {
@@ -23,258 +15,212 @@ FIXTURE(forward)
 
 FIXTURE_SETUP(forward)
 {
-	self->len = sm_size(2 * SM_MIB);
-	self->pages = SM_PAGES(self->len);
-	self->buf = sm_map(self->len);
-	ASSERT_NE(NULL, self->buf);
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
+	SM_SETUP(2 * SM_MIB);
 }
 
 FIXTURE_TEARDOWN(forward)
 {
-	munmap(self->buf, self->len);
-	EXPECT_EQ(0, sm_swap_off());
+	SM_TEARDOWN();
 }
 
-#define EVICT(from, to, seed) do {					\
-	int __from = (from);						\
-									\
-	sm_fill_on(self->buf, self->len, seed, __from);			\
-	EXPECT_EQ(0, sm_migrate(0, SM_NODE(__from), SM_NODE(to)));	\
-	ASSERT_EQ(self->pages, sm_swapped(0, self->buf, self->len)) {	\
-		TH_LOG("%s", sm_where(0, self->buf, self->len));	\
-	}								\
-} while (0)
-
-#define EXPECT_BACK_ON(node, seed) do {					\
-	EXPECT_EQ(0, sm_bad(self->buf, self->len, seed));		\
-	EXPECT_EQ(self->pages, sm_on(0, self->buf, self->len, node)) {	\
-		TH_LOG("%s", sm_where(0, self->buf, self->len));	\
-	}								\
-} while (0)
+#define BIND(node, flags)						\
+	sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(node), flags)
 
 TEST_F(forward, whatever_cpu_touches)
 {
-	int cpunode;
+	int cpunode, to;
 
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 2);
-	for (cpunode = 0; cpunode < sm_nodes(); cpunode++) {
-		EVICT(0, 1, 10 + cpunode);
-		sm_run_on_node(cpunode);
-		EXPECT_BACK_ON(1, 10 + cpunode);
-		sm_run_on_node(-1);
-		/* Start from fresh memory. */
-		madvise(self->buf, self->len, MADV_DONTNEED);
-	}
+	for (cpunode = 0; cpunode < SM_CPU_NODES; cpunode++)
+		for (to = 2; to < SM_NODES; to++) {
+			EVICT(0, to, 10 + to);
+			EXPECT_BACK_ON(to, cpunode, 10 + to);
+		}
 }
 
-TEST_F(forward, to_every_node)
+TEST_F(forward, between_nodes_with_a_cpu)
 {
-	int to;
-
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 2);
-	for (to = 1; to < sm_nodes(); to++) {
-		EVICT(0, to, 20 + to);
-		sm_run_on_node(0);
-		EXPECT_BACK_ON(to, 20 + to);
-		madvise(self->buf, self->len, MADV_DONTNEED);
-	}
+	EVICT(0, 1, 20);
+	EXPECT_BACK_ON(1, 0, 20);
+	EVICT(1, 0, 21);
+	EXPECT_BACK_ON(0, 1, 21);
 }
 
-TEST_F(forward, write_touch)
+TEST_F(forward, written_in_any_order)
 {
-	long i;
+	long i, at = 0;
 
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 2);
 	EVICT(0, 1, 30);
 	sm_run_on_node(0);
-	for (i = self->pages - 1; i >= 0; i--)
-		*(__u64 *)(self->buf + i * SM_PAGE) = sm_word(i, 0, 30);
-	EXPECT_BACK_ON(1, 30);
-}
-
-TEST_F(forward, in_any_order)
-{
-	long i, at;
-
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 2);
-	EVICT(0, 1, 31);
-	sm_run_on_node(0);
-	for (i = 0, at = 0; i < self->pages; i++) {
+	for (i = 0; i < self->pages; i++) {
 		at = (at + 167) % self->pages;
-		sm_touch(self->buf + at * SM_PAGE, SM_PAGE);
+		*(__u64 *)(self->buf + at * SM_PAGE) = sm_word(at, 0, 30);
 	}
-	EXPECT_BACK_ON(1, 31);
+	EXPECT_BACK_ON(1, 0, 30);
 }
 
 /* Another process reaches into this one's memory. */
 TEST_F(forward, remote_access)
 {
-	char *copy = malloc(self->len);
-	struct iovec local = { .iov_base = copy, .iov_len = self->len };
-	struct iovec remote = { .iov_base = self->buf, .iov_len = self->len };
+	char *copy = sm_map(self->len), path[32];
 	struct sm_peer peer;
+	int fd;
 
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 4);
 	ASSERT_EQ(0, sm_peer_start(&peer, self->buf, self->len));
 	ASSERT_EQ(0, sm_peer(&peer, SM_ORD_FILL, 0, 32));
 	EXPECT_EQ(0, sm_migrate(peer.pid, SM_NODE(0), SM_NODE(1)));
-	sm_run_on_node(3);
+	EXPECT_EQ(self->pages, sm_swapped(peer.pid, self->buf, self->len));
+	sm_run_on_node(0);
+	snprintf(path, sizeof(path), "/proc/%d/mem", peer.pid);
+	fd = open(path, O_RDONLY);
+	ASSERT_LE(0, fd);
 	EXPECT_EQ((ssize_t)self->len,
-		  process_vm_readv(peer.pid, &local, 1, &remote, 1, 0));
+		  pread(fd, copy, self->len, (uintptr_t)self->buf));
+	close(fd);
 	EXPECT_EQ(0, sm_bad(copy, self->len, 32));
-	EXPECT_EQ(self->pages, sm_on(peer.pid, self->buf, self->len, 1)) {
-		TH_LOG("%s", sm_where(peer.pid, self->buf, self->len));
-	}
+	EXPECT_PEER_ON(peer, 1);
 	EXPECT_EQ(0, sm_peer(&peer, SM_ORD_CHECK, 0, 32));
 	EXPECT_EQ(0, sm_peer_stop(&peer));
-	free(copy);
+	munmap(copy, self->len);
 }
 
 /*
- * Two processes whose swap slots lie side by side, sent to different nodes:
- * read-ahead for the one must not bring in the other's pages on its own node.
+ * Two processes whose swap slots lie side by side, four of the one and four of the
+ * other, sent to nodes 2 and 3. Read-ahead for one of them brings in pages of the
+ * other.
  */
+#define PART	(4 * SM_PAGE)
+#define STRIPED	(32 * SM_PAGE)
+
+static void striped(struct __test_metadata *_metadata, struct sm_peer *one,
+		    struct sm_peer *two, char *buf)
+{
+	size_t off;
+
+	ASSERT_EQ(0, sm_write(SM_CLUSTER, "5"));
+	ASSERT_EQ(0, sm_peer_start(one, buf, STRIPED));
+	ASSERT_EQ(0, sm_peer_start(two, buf, STRIPED));
+	for (off = 0; off < STRIPED; off += PART) {
+		ASSERT_EQ(0, sm_peer_part(one, off, PART));
+		ASSERT_EQ(0, sm_peer(one, SM_ORD_FILL, 0, off + 1));
+		EXPECT_EQ(0, sm_migrate(one->pid, SM_NODE(0), SM_NODE(2)));
+		ASSERT_EQ(0, sm_peer_part(two, off, PART));
+		ASSERT_EQ(0, sm_peer(two, SM_ORD_FILL, 0, off + 2));
+		EXPECT_EQ(0, sm_migrate(two->pid, SM_NODE(0), SM_NODE(3)));
+	}
+	EXPECT_EQ(SM_PAGES(STRIPED), sm_swapped(one->pid, buf, STRIPED));
+	EXPECT_EQ(SM_PAGES(STRIPED), sm_swapped(two->pid, buf, STRIPED));
+	ASSERT_EQ(0, sm_peer_part(one, 0, STRIPED));
+	ASSERT_EQ(0, sm_peer_part(two, 0, STRIPED));
+}
+
+static void check_striped(struct __test_metadata *_metadata,
+			  struct sm_peer *peer, int which)
+{
+	size_t off;
+
+	for (off = 0; off < STRIPED; off += PART) {
+		ASSERT_EQ(0, sm_peer_part(peer, off, PART));
+		EXPECT_EQ(0, sm_peer(peer, SM_ORD_CHECK, 0, off + which));
+	}
+	EXPECT_EQ(0, sm_peer_stop(peer));
+}
+
 TEST_F(forward, readahead_of_a_neighbour)
 {
-	long old = sm_read_long(CLUSTER);
-	size_t len = 64 * SM_PAGE, part = 4 * SM_PAGE, off;
-	struct sm_peer one, two, *p;
-	struct sm_peer parts[2];
-	int i;
+	struct sm_peer one, two;
 
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 4);
-	ASSERT_EQ(0, sm_write(CLUSTER, "5"));
-	ASSERT_EQ(0, sm_peer_start(&one, self->buf, len));
-	ASSERT_EQ(0, sm_peer_start(&two, self->buf, len));
-	parts[0] = one;
-	parts[1] = two;
-	for (off = 0; off < len; off += part)
-		for (i = 0; i < 2; i++) {
-			p = &parts[i];
-			ASSERT_EQ(0, sm_peer_part(p, off, part));
-			ASSERT_EQ(0, sm_peer(p, SM_ORD_FILL, 0, off + i + 1));
-			EXPECT_EQ(0, sm_migrate(p->pid, SM_NODE(0),
-						SM_NODE(1 + i)));
-		}
-	ASSERT_EQ(0, sm_peer_part(&one, 0, len));
-	ASSERT_EQ(0, sm_peer_part(&two, 0, len));
-	EXPECT_LT(SM_PAGES(len) / 2, sm_swapped(one.pid, self->buf, len));
-	/* From a third node: where the touch comes from must not matter. */
-	EXPECT_EQ(0, sm_peer(&one, SM_ORD_TOUCH, 3, 0));
+	striped(_metadata, &one, &two, self->buf);
+	EXPECT_EQ(0, sm_peer(&one, SM_ORD_TOUCH, 1, 0));
 	EXPECT_EQ(0, sm_peer(&two, SM_ORD_TOUCH, 0, 0));
-	EXPECT_EQ(SM_PAGES(len), sm_on(one.pid, self->buf, len, 1)) {
-		TH_LOG("%s", sm_where(one.pid, self->buf, len));
-	}
-	EXPECT_EQ(SM_PAGES(len), sm_on(two.pid, self->buf, len, 2)) {
-		TH_LOG("%s", sm_where(two.pid, self->buf, len));
-	}
-	for (off = 0; off < len; off += part)
-		for (i = 0; i < 2; i++) {
-			p = &parts[i];
-			ASSERT_EQ(0, sm_peer_part(p, off, part));
-			EXPECT_EQ(0, sm_peer(p, SM_ORD_CHECK, 0, off + i + 1));
-		}
-	EXPECT_EQ(0, sm_peer_stop(&one));
-	EXPECT_EQ(0, sm_peer_stop(&two));
-	EXPECT_EQ(0, sm_write(CLUSTER, "%ld", old));
+	EXPECT_PEER_ON(one, 2);
+	EXPECT_PEER_ON(two, 3);
+	check_striped(_metadata, &one, 1);
+	check_striped(_metadata, &two, 2);
 }
 
-/* The neighbour was swapped out for another reason: its slots have no tag. */
+/* The neighbour's slots have no tag: what one's tags say is none of its business. */
 TEST_F(forward, readahead_of_an_untagged_neighbour)
 {
-	long old = sm_read_long(CLUSTER);
-	size_t half = self->len / 2;
-	char *other = self->buf + half;
-	size_t off, part = 4 * SM_PAGE;
+	struct sm_peer one, two;
 
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 4);
-	ASSERT_EQ(0, sm_write(CLUSTER, "5"));
-	half = 32 * SM_PAGE;
-	for (off = 0; off < half; off += part) {
-		sm_fill_on(self->buf + off, part, off + 1, 0);
-		EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
-		sm_fill_on(other + off, part, off + 2, 3);
-		ASSERT_EQ(0, madvise(other + off, part, MADV_PAGEOUT));
-	}
-	EXPECT_EQ(SM_PAGES(half), sm_swapped(0, self->buf, half));
-	EXPECT_LT(0, sm_swapped(0, other, half));
-	sm_run_on_node(2);
-	sm_touch(other, half);
-	sm_touch(self->buf, half);
-	EXPECT_EQ(SM_PAGES(half), sm_on(0, self->buf, half, 1)) {
-		TH_LOG("%s", sm_where(0, self->buf, half));
-	}
-	EXPECT_EQ(0, sm_on(0, other, half, 1)) {
-		TH_LOG("%s", sm_where(0, other, half));
-	}
-	for (off = 0; off < half; off += part) {
-		EXPECT_EQ(0, sm_bad(self->buf + off, part, off + 1));
-		EXPECT_EQ(0, sm_bad(other + off, part, off + 2));
-	}
-	EXPECT_EQ(0, sm_write(CLUSTER, "%ld", old));
+	striped(_metadata, &one, &two, self->buf);
+	EXPECT_EQ(0, sm_peer(&two, SM_ORD_MBIND, 0, 0));
+	EXPECT_EQ(0, sm_peer(&one, SM_ORD_TOUCH, 1, 0));
+	EXPECT_EQ(0, sm_peer(&two, SM_ORD_TOUCH, 0, 0));
+	EXPECT_PEER_ON(one, 2);
+	EXPECT_PEER_OFF(two, 2);
+	check_striped(_metadata, &one, 1);
+	check_striped(_metadata, &two, 2);
 }
 
-TEST_F(forward, vma_policy_wins)
+/* A server that was started bound to node 0, and is sent to node 1 */
+TEST_F(forward, tag_wins_over_task_policy)
 {
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 4);
 	EVICT(0, 1, 40);
-	ASSERT_EQ(0, sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(2), 0));
-	sm_run_on_node(3);
-	EXPECT_BACK_ON(2, 40);
+	ASSERT_EQ(0, sm_set_mempolicy(MPOL_BIND, SM_NODE(0)));
+	EXPECT_BACK_ON(1, 0, 40);
+	sm_set_mempolicy(MPOL_DEFAULT, 0);
 }
 
-TEST_F(forward, task_policy_wins)
+TEST_F(forward, tag_wins_over_older_vma_policy)
 {
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 4);
+	ASSERT_EQ(0, BIND(0, 0));
 	EVICT(0, 1, 41);
-	ASSERT_EQ(0, sm_set_mempolicy(MPOL_BIND, SM_NODE(3)));
-	sm_run_on_node(0);
-	EXPECT_BACK_ON(3, 41);
-	sm_set_mempolicy(MPOL_DEFAULT, 0);
+	EXPECT_BACK_ON(1, 0, 41);
 }
 
-TEST_F(forward, task_policy_preferred_wins)
+/* Any mbind() over the range ends its tags; then the policy decides. */
+TEST_F(forward, mbind_ends_a_tag)
 {
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 4);
+	size_t half = self->len / 2;
+
+	NO_READAHEAD();
 	EVICT(0, 1, 42);
-	ASSERT_EQ(0, sm_set_mempolicy(MPOL_PREFERRED, SM_NODE(2)));
+	ASSERT_EQ(0, sm_mbind(self->buf, half, MPOL_BIND, SM_NODE(2), 0));
+	EXPECT_SWAPPED(self->buf, self->len);
 	sm_run_on_node(0);
-	EXPECT_BACK_ON(2, 42);
-	sm_set_mempolicy(MPOL_DEFAULT, 0);
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, 42));
+	EXPECT_ON(2, self->buf, half);
+	EXPECT_ON(1, self->buf + half, half);
+}
+
+TEST_F(forward, mbind_to_the_default_ends_a_tag)
+{
+	NO_READAHEAD();
+	EVICT(1, 2, 43);
+	ASSERT_EQ(0, sm_mbind(self->buf, self->len, MPOL_DEFAULT, 0, 0));
+	EXPECT_SWAPPED(self->buf, self->len);
+	EXPECT_BACK_ON(0, 0, 43);
+}
+
+/* also those of pages that came back and kept their slots in the swap cache */
+TEST_F(forward, mbind_ends_tags_of_pages_that_came_back)
+{
+	NO_READAHEAD();
+	EVICT(0, 1, 44);
+	EXPECT_BACK_ON(1, 0, 44);
+	ASSERT_EQ(0, BIND(2, 0));
+	ASSERT_EQ(0, madvise(self->buf, self->len, MADV_PAGEOUT));
+	EXPECT_SWAPPED(self->buf, self->len);
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, 44));
+	EXPECT_ON(2, self->buf, self->len);
 }
 
 /* A second request finds the pages still in swap. */
 TEST_F(forward, second_request_redirects)
 {
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 4);
 	EVICT(0, 1, 50);
 	EXPECT_EQ(0, sm_migrate(0, SM_NODE(1), SM_NODE(2)));
-	EXPECT_EQ(self->pages, sm_swapped(0, self->buf, self->len));
-	sm_run_on_node(3);
-	EXPECT_BACK_ON(2, 50);
+	EXPECT_SWAPPED(self->buf, self->len);
+	EXPECT_BACK_ON(2, 0, 50);
 }
 
 TEST_F(forward, second_request_of_other_nodes_does_not)
 {
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 4);
 	EVICT(0, 1, 51);
 	EXPECT_EQ(0, sm_migrate(0, SM_NODE(2), SM_NODE(3)));
 	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(3)));
-	sm_run_on_node(2);
-	EXPECT_BACK_ON(1, 51);
+	EXPECT_BACK_ON(1, 0, 51);
 }
 
 /* 0,1 -> 2,3 and back: relative positions survive two trips without a touch. */
@@ -282,102 +228,60 @@ TEST_F(forward, relative_there_and_back)
 {
 	size_t half = self->len / 2;
 
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 4);
 	sm_fill_on(self->buf, half, 52, 0);
 	sm_fill_on(self->buf + half, half, 53, 1);
 	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0) | SM_NODE(1),
 				SM_NODE(2) | SM_NODE(3)));
-	EXPECT_EQ(self->pages, sm_swapped(0, self->buf, self->len));
+	EXPECT_SWAPPED(self->buf, self->len);
 	EXPECT_EQ(0, sm_migrate(0, SM_NODE(2) | SM_NODE(3),
 				SM_NODE(0) | SM_NODE(1)));
-	sm_run_on_node(2);
-	EXPECT_EQ(0, sm_bad(self->buf, half, 52));
-	EXPECT_EQ(0, sm_bad(self->buf + half, half, 53));
-	EXPECT_EQ(SM_PAGES(half), sm_on(0, self->buf, half, 0)) {
-		TH_LOG("%s", sm_where(0, self->buf, half));
-	}
-	EXPECT_EQ(SM_PAGES(half), sm_on(0, self->buf + half, half, 1)) {
-		TH_LOG("%s", sm_where(0, self->buf + half, half));
-	}
+	EXPECT_MOVED(self->buf, half, 0, 1, 52, true);
+	EXPECT_MOVED(self->buf + half, half, 1, 0, 53, true);
+}
+
+/* Reclaim took them before the request came. */
+TEST_F(forward, pages_in_swap_before_the_call)
+{
+	USE_ZRAM(0);
+	sm_fill_on(self->buf, self->len, 54, 0);
+	ASSERT_EQ(0, madvise(self->buf, self->len, MADV_PAGEOUT));
+	EXPECT_LT(self->pages / 2, sm_swapped(0, self->buf, self->len));
+	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
+	EXPECT_SWAPPED(self->buf, self->len);
+	EXPECT_BACK_ON(1, 0, 54);
+}
+
+/* From which of the nodes they came nobody knows: it goes where the first goes. */
+TEST_F(forward, pages_in_swap_before_a_call_for_two_nodes)
+{
+	USE_ZRAM(0);
+	sm_fill_on(self->buf, self->len, 55, 0);
+	ASSERT_EQ(0, madvise(self->buf, self->len, MADV_PAGEOUT));
+	EXPECT_LT(self->pages / 2, sm_swapped(0, self->buf, self->len));
+	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0) | SM_NODE(1),
+				SM_NODE(2) | SM_NODE(3)));
+	EXPECT_SWAPPED(self->buf, self->len);
+	EXPECT_BACK_ON(2, 0, 55);
 }
 
 TEST_F(forward, shmem)
 {
 	char *p = sm_map_shared(self->len);
 
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 4);
 	ASSERT_NE(NULL, p);
 	sm_fill_on(p, self->len, 60, 0);
-	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
-	EXPECT_EQ(0, sm_present(0, p, self->len));
-	sm_run_on_node(3);
-	EXPECT_EQ(0, sm_bad(p, self->len, 60));
-	EXPECT_EQ(self->pages, sm_on(0, p, self->len, 1)) {
-		TH_LOG("%s", sm_where(0, p, self->len));
-	}
+	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(2)));
+	EXPECT_MOVED(p, self->len, 2, 0, 60, false);
 	munmap(p, self->len);
 }
 
-TEST_F(forward, zswap)
-{
-	char old[8];
-	long stored = sm_vmstat("zswpout");
-
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 4);
-	if (sm_read(ZSWAP, old, sizeof(old)) < 0 || sm_write(ZSWAP, "Y"))
-		SKIP(return, "needs CONFIG_ZSWAP");
-	ASSERT_EQ(0, sm_swap_off());
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	EVICT(0, 1, 61);
-	EXPECT_LT(stored, sm_vmstat("zswpout"));
-	EXPECT_EQ(0, sm_write(ZSWAP, "%s", old));
-	sm_run_on_node(3);
-	EXPECT_BACK_ON(1, 61);
-}
-
-/* A device that answers at once is read past the swap cache. */
 TEST_F(forward, zram)
 {
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 4);
-	if (access(SM_ZRAM, F_OK))
-		SKIP(return, "needs CONFIG_ZRAM");
-	ASSERT_EQ(0, sm_swap_off());
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_ZRAM, 0));
+	USE_ZRAM(0);
 	EVICT(0, 1, 62);
-	sm_run_on_node(3);
-	EXPECT_BACK_ON(1, 62);
+	EXPECT_BACK_ON(1, 0, 62);
 	/* and again, with the tag changed meanwhile */
-	madvise(self->buf, self->len, MADV_DONTNEED);
 	EVICT(0, 1, 63);
 	EXPECT_EQ(0, sm_migrate(0, SM_NODE(1), SM_NODE(2)));
-	sm_run_on_node(0);
-	EXPECT_BACK_ON(2, 63);
-}
-
-TEST_F(forward, thp)
-{
-	char *map = sm_map(3 * SM_THP), *p;
-	size_t len = 2 * SM_THP;
-
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 4);
-	p = (char *)(((uintptr_t)map + SM_THP - 1) & ~(SM_THP - 1));
-	if (madvise(p, len, MADV_HUGEPAGE) ||
-	    access("/sys/kernel/mm/transparent_hugepage", F_OK))
-		SKIP(return, "needs CONFIG_TRANSPARENT_HUGEPAGE");
-	ASSERT_EQ(0, sm_swap_off());
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_ZRAM, 0));
-	sm_fill_on(p, len, 64, 0);
-	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
-	EXPECT_EQ(SM_PAGES(len), sm_swapped(0, p, len));
-	sm_run_on_node(3);
-	EXPECT_EQ(0, sm_bad(p, len, 64));
-	EXPECT_EQ(SM_PAGES(len), sm_on(0, p, len, 1)) {
-		TH_LOG("%s", sm_where(0, p, len));
-	}
-	munmap(map, 3 * SM_THP);
+	EXPECT_BACK_ON(2, 0, 63);
 }

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A request is worked off in batches: few pages are isolated at any moment,
- * and a fatal signal ends it between two of them with everything put back.
+ * A request is worked off in windows: few pages are isolated at any moment, and
+ * a fatal signal ends it between two of them with everything put back.
  */
 #include "swapmig_harness.h"
 
 #include <pthread.h>
+
+/* Pages of a window, and what the CPUs may not have added up yet */
+#define WINDOW		512
+#define NOT_ADDED_UP	500
+
+#define ATTEMPTS	20
 
 FIXTURE(interrupt)
 {
@@ -16,21 +22,13 @@ FIXTURE(interrupt)
 
 FIXTURE_SETUP(interrupt)
 {
-	self->len = sm_size(32 * SM_MIB);
-	self->pages = SM_PAGES(self->len);
-	self->buf = sm_map(self->len);
-	ASSERT_NE(NULL, self->buf);
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
+	SM_SETUP(16 * SM_MIB);
 }
 
 FIXTURE_TEARDOWN(interrupt)
 {
-	munmap(self->buf, self->len);
-	EXPECT_EQ(0, sm_swap_off());
+	SM_TEARDOWN();
 }
-
-/* How long a killed call may take to end: a batch, under emulation */
-#define SOON	5.0
 
 struct sampler {
 	bool stop;
@@ -52,21 +50,14 @@ static void *sample(void *arg)
 	return NULL;
 }
 
-/*
- * The counters lag behind by what each CPU has not added up yet, up to 125
- * pages a CPU, node and counter; the whole area is thousands of pages.
- */
+/* Of thousands of pages no more than a window's are isolated at once. */
 TEST_F(interrupt, isolation_is_bounded)
 {
 	struct sampler s = { .stop = false };
-	long old = sm_read_long(SM_BATCH);
 	struct sm_peer peer;
 	pthread_t thread;
 	long left;
 
-	NEED_NODES(return, 2);
-	if (old < 0)
-		SKIP(return, "needs vm.migration_batch");
 	ASSERT_EQ(0, sm_peer_start(&peer, self->buf, self->len));
 	ASSERT_EQ(0, sm_peer(&peer, SM_ORD_FILL, 0, 1));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, sample, &s));
@@ -75,18 +66,24 @@ TEST_F(interrupt, isolation_is_bounded)
 	pthread_join(thread, NULL);
 	/* Code that the sampler shares with the peer may be hot in every pass. */
 	EXPECT_LE(0, left);
-	EXPECT_GE(8, left);
-	EXPECT_EQ(0, sm_on(peer.pid, self->buf, self->len, 0));
+	EXPECT_GE(64, left);
+	EXPECT_EQ(self->pages, sm_swapped(peer.pid, self->buf, self->len));
 	EXPECT_LT(1, s.samples);
-	EXPECT_GT(old + 500, s.max) {
+	EXPECT_GE(WINDOW + NOT_ADDED_UP, s.max) {
 		TH_LOG("%ld samples", s.samples);
 	}
 	EXPECT_EQ(0, sm_peer(&peer, SM_ORD_CHECK, 0, 1));
+	EXPECT_PEER_ON(peer, 1);
 	EXPECT_EQ(0, sm_peer_stop(&peer));
 	EXPECT_TRUE(sm_isolated_settles());
 }
 
-/* Calls migrate_pages(), back and forth until it is killed. */
+static long seen(long *n)
+{
+	return __atomic_load_n(n, __ATOMIC_RELAXED);
+}
+
+/* Calls migrate_pages(), back and forth until it is killed or an error. */
 static pid_t start_migrator(pid_t target, long *calls)
 {
 	pid_t pid = sm_fork();
@@ -101,81 +98,55 @@ static pid_t start_migrator(pid_t target, long *calls)
 	}
 }
 
-static long seen(long *n)
+/* Waits until a request is at work: pages go to swap, or it is over already. */
+static bool at_work(long before, long pages, long *calls)
 {
-	return __atomic_load_n(n, __ATOMIC_RELAXED);
-}
+	double end = sm_now() + SM_PATIENCE;
 
-/* Pages that moved so far, by any engine */
-static long progress(void)
-{
-	long evicted = sm_vmstat("swapmig_evicted");
-	long moved = sm_vmstat("pgmigrate_success");
-
-	return (evicted > 0 ? evicted : 0) + (moved > 0 ? moved : 0);
+	while (sm_vmstat("pswpout") < before + pages && !seen(calls))
+		if (sm_now() > end)
+			return false;
+	return true;
 }
 
 /*
- * Kill it in the middle of its first call. When the target's pages are then on
- * both sides, the call ended early; that must come to pass in some attempt.
+ * Killed in the middle of a call: when the target's pages are then on both sides,
+ * the call ended early; that must come to pass in some attempt.
  */
-static void kill_in_the_middle(struct __test_metadata *_metadata,
-			       struct sm_peer *peer, int sig)
+TEST_F(interrupt, migrate_pages_killed)
 {
-	long *calls = sm_map_shared(SM_PAGE);
-	long pages = SM_PAGES(peer->len), before, left;
+	long *calls = sm_map_shared(SM_PAGE), before, left;
 	int attempt, status, in_middle = 0;
-	double start;
+	struct sm_peer peer;
 	pid_t pid;
 
-	for (attempt = 0; attempt < 12 && !in_middle; attempt++) {
-		ASSERT_EQ(0, sm_peer(peer, SM_ORD_FILL, 0, 100 + attempt));
+	ASSERT_EQ(0, sm_peer_start(&peer, self->buf, self->len));
+	for (attempt = 0; attempt < ATTEMPTS && !in_middle; attempt++) {
+		sm_alive("attempt", attempt);
+		ASSERT_EQ(0, sm_peer(&peer, SM_ORD_FILL, 0, 100 + attempt));
 		/* Off node 1, whatever the last attempt left there */
-		sm_migrate(peer->pid, SM_NODE(1), SM_NODE(0));
-		ASSERT_EQ(0, sm_peer(peer, SM_ORD_TOUCH, 0, 0));
+		sm_migrate(peer.pid, SM_NODE(1), SM_NODE(0));
+		ASSERT_EQ(0, sm_peer(&peer, SM_ORD_TOUCH, 0, 0));
+		EXPECT_PEER_ON(peer, 0);
 		*calls = 0;
-		before = progress();
-		pid = start_migrator(peer->pid, calls);
+		before = sm_vmstat("pswpout");
+		pid = start_migrator(peer.pid, calls);
 		ASSERT_LT(0, pid);
-		start = sm_now();
-		while (progress() < before + 16 * (attempt + 1) && !seen(calls) &&
-		       sm_now() < start + 20)
-			;
-		kill(pid, sig);
-		start = sm_now();
+		EXPECT_TRUE(at_work(before, 16 * (attempt + 1), calls));
+		kill(pid, attempt % 2 ? SIGTERM : SIGKILL);
 		ASSERT_EQ(pid, TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)));
-		EXPECT_GT(SOON, sm_now() - start);
 		EXPECT_TRUE(WIFSIGNALED(status));
-		left = sm_on(peer->pid, peer->buf, peer->len, 0);
-		in_middle = !seen(calls) && left && left < pages;
+		left = sm_on(peer.pid, self->buf, self->len, 0);
+		in_middle = !seen(calls) && left > 0 && left < self->pages;
 		EXPECT_TRUE(sm_isolated_settles());
-		EXPECT_EQ(0, sm_peer(peer, SM_ORD_CHECK, 0, 100 + attempt));
+		EXPECT_EQ(0, sm_peer(&peer, SM_ORD_CHECK, 0, 100 + attempt));
 	}
 	EXPECT_EQ(1, in_middle);
-	munmap(calls, SM_PAGE);
-}
-
-TEST_F(interrupt, sigkill)
-{
-	struct sm_peer peer;
-
-	NEED_NODES(return, 2);
-	ASSERT_EQ(0, sm_peer_start(&peer, self->buf, self->len));
-	kill_in_the_middle(_metadata, &peer, SIGKILL);
 	/* Nothing stands in the way of the next request. */
 	EXPECT_EQ(0, sm_migrate(peer.pid, SM_NODE(0), SM_NODE(1)));
-	EXPECT_EQ(0, sm_on(peer.pid, self->buf, self->len, 0));
+	EXPECT_PEER_OFF(peer, 0);
 	EXPECT_EQ(0, sm_peer_stop(&peer));
-}
-
-TEST_F(interrupt, sigterm)
-{
-	struct sm_peer peer;
-
-	NEED_NODES(return, 2);
-	ASSERT_EQ(0, sm_peer_start(&peer, self->buf, self->len));
-	kill_in_the_middle(_metadata, &peer, SIGTERM);
-	EXPECT_EQ(0, sm_peer_stop(&peer));
+	munmap(calls, SM_PAGE);
 }
 
 /* The target of the request dies in the middle of it. */
@@ -184,27 +155,25 @@ TEST_F(interrupt, target_dies)
 	long *calls = sm_map_shared(SM_PAGE), before;
 	struct sm_peer peer;
 	int status, i;
-	double start;
 	pid_t pid;
 
-	NEED_NODES(return, 2);
 	for (i = 0; i < 4; i++) {
 		ASSERT_EQ(0, sm_peer_start(&peer, self->buf, self->len));
 		ASSERT_EQ(0, sm_peer(&peer, SM_ORD_FILL, 0, 3));
+		EXPECT_PEER_ON(peer, 0);
 		*calls = 0;
-		before = progress();
+		before = sm_vmstat("pswpout");
 		pid = start_migrator(peer.pid, calls);
-		start = sm_now();
-		while (progress() < before + 64 && sm_now() < start + 20)
-			;
+		ASSERT_LT(0, pid);
+		EXPECT_TRUE(at_work(before, 64, calls));
 		kill(peer.pid, SIGKILL);
 		ASSERT_EQ(peer.pid, waitpid(peer.pid, &status, 0));
 		close(peer.fd);
-		start = sm_now();
+		/* A call for a process that is no more fails; so the loop ends. */
 		ASSERT_EQ(pid, TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)));
 		EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1);
-		EXPECT_GT(4 * SOON, sm_now() - start);
 		EXPECT_TRUE(sm_isolated_settles());
+		sm_alive("target", i);
 	}
 	munmap(calls, SM_PAGE);
 }
@@ -223,7 +192,6 @@ TEST_F(interrupt, handled_signal_does_not_end_it)
 	int status;
 	pid_t pid;
 
-	NEED_NODES(return, 2);
 	sm_fill_on(self->buf, self->len, 4, 0);
 	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
 	pid = sm_fork();
@@ -240,49 +208,42 @@ TEST_F(interrupt, handled_signal_does_not_end_it)
 	kill(pid, SIGKILL);
 	ASSERT_EQ(pid, TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)));
 	EXPECT_EQ(SIGUSR1, __atomic_load_n(&caught, __ATOMIC_RELAXED));
-	EXPECT_EQ(0, sm_on(0, self->buf, self->len, 0));
-	EXPECT_EQ(0, sm_bad(self->buf, self->len, 4));
-	EXPECT_EQ(self->pages, sm_on(0, self->buf, self->len, 1));
+	EXPECT_MOVED(self->buf, self->len, 1, 0, 4, true);
 }
 
-/* mbind() moves a big area in batches, too, and can be killed. */
+/* mbind() moves a big area in windows, too, and can be killed. */
 TEST_F(interrupt, mbind_killed)
 {
-	struct sm_peer peer;
-	long before, left;
+	long *over = sm_map_shared(SM_PAGE), before, left;
 	int status, attempt, in_middle = 0;
 	pid_t pid;
-	double start;
 
-	NEED_NODES(return, 2);
-	/* The peer shares the pages and shows that they are intact. */
+	/* The parent shares the pages and sees that they are intact. */
 	sm_fill_on(self->buf, self->len, 5, 0);
-	ASSERT_EQ(0, sm_peer_start(&peer, self->buf, self->len));
-	for (attempt = 0; attempt < 12 && !in_middle; attempt++) {
-		before = progress();
+	for (attempt = 0; attempt < ATTEMPTS && !in_middle; attempt++) {
+		sm_alive("attempt", attempt);
+		EXPECT_ON(0, self->buf, self->len);
+		*over = 0;
+		before = sm_vmstat("pswpout");
 		pid = sm_fork();
 		ASSERT_LE(0, pid);
 		if (!pid) {
 			sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(1),
 				 MPOL_MF_MOVE_ALL);
+			__atomic_store_n(over, 1, __ATOMIC_RELAXED);
 			_exit(0);
 		}
-		start = sm_now();
-		while (progress() < before + 16 * (attempt + 1) &&
-		       sm_now() < start + 20)
-			;
+		EXPECT_TRUE(at_work(before, 16 * (attempt + 1), over));
 		kill(pid, SIGKILL);
-		start = sm_now();
 		ASSERT_EQ(pid, TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)));
-		EXPECT_GT(SOON, sm_now() - start);
 		left = sm_on(0, self->buf, self->len, 0);
-		in_middle = WIFSIGNALED(status) && left && left < self->pages;
+		in_middle = WIFSIGNALED(status) && left > 0 &&
+			    left < self->pages;
 		EXPECT_EQ(0, sm_bad(self->buf, self->len, 5));
 		sm_migrate(0, SM_NODE(1), SM_NODE(0));
 		EXPECT_EQ(0, sm_bad(self->buf, self->len, 5));
 	}
 	EXPECT_EQ(1, in_middle);
 	EXPECT_TRUE(sm_isolated_settles());
-	EXPECT_EQ(0, sm_peer(&peer, SM_ORD_CHECK, 0, 5));
-	EXPECT_EQ(0, sm_peer_stop(&peer));
+	munmap(over, SM_PAGE);
 }

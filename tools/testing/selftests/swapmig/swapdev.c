@@ -1,70 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * swapout with every kind of swap: none, a disk, zram, a file, one that is
- * full, one that fills up half way, one that fails; with and without zswap.
- * What could not move is counted, nothing is lost.
+ * Every kind of swap: none, a disk, zram, a file, one that is full, one that
+ * fills up half way, one that fails; with and without zswap. What could not move
+ * is counted, nothing is lost; and compressed copies leave the node as well.
  */
 #include "swapmig_harness.h"
-
-#ifndef MADV_PAGEOUT
-#define MADV_PAGEOUT 21
-#endif
-
-#define ZSWAP "/sys/module/zswap/parameters/enabled"
-#define FAIL_DIR "/sys/kernel/debug/fail_make_request/"
 
 FIXTURE(swapdev)
 {
 	char *buf;
 	size_t len;
 	long pages;
-	bool direct;
+	char zswap[8];
 };
 
 FIXTURE_SETUP(swapdev)
 {
-	self->len = sm_size(4 * SM_MIB);
+	self->len = 4 * SM_MIB;
 	self->pages = SM_PAGES(self->len);
 	self->buf = sm_map(self->len);
-	self->direct = sm_has_engine("direct");
 	ASSERT_NE(NULL, self->buf);
+	sm_read(SM_ZSWAP, self->zswap, sizeof(self->zswap));
 }
 
 FIXTURE_TEARDOWN(swapdev)
 {
-	munmap(self->buf, self->len);
-	EXPECT_EQ(0, sm_swap_off());
+	SM_TEARDOWN();
+	sm_write(SM_ZSWAP, "%s", self->zswap);
 }
 
-/* There and back again, by both calls. */
+#define MIGRATE()	sm_migrate(0, SM_NODE(0), SM_NODE(1))
+#define BIND(node)							\
+	sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(node),	\
+		 MPOL_MF_MOVE | MPOL_MF_STRICT)
+
+/* By both calls; and taking the area away brings all of it back. */
 #define EXPECT_WORKS() do {						\
 	sm_fill_on(self->buf, self->len, 1, 0);				\
-	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(1)));		\
-	EXPECT_MOVED(self->buf, self->len, 1, 0, 1, true);		\
-	EXPECT_EQ(0, sm_mbind(self->buf, self->len, MPOL_BIND,		\
-			      SM_NODE(0), MPOL_MF_MOVE | MPOL_MF_STRICT)); \
-	EXPECT_MOVED(self->buf, self->len, 0, 1, 1, true);		\
+	EXPECT_MOVES(self->buf, self->len, 1, true);			\
 	sm_fill(self->buf, self->len, 2);				\
-	EXPECT_EQ(0, sm_bad(self->buf, self->len, 2));			\
-	/* and taking the area away brings all of it back */		\
-	EXPECT_EQ(0, sm_mbind(self->buf, self->len, MPOL_BIND,		\
-			      SM_NODE(1), MPOL_MF_MOVE | MPOL_MF_STRICT)); \
+	EXPECT_EQ(0, BIND(3));						\
+	EXPECT_SWAPPED(self->buf, self->len);				\
 	EXPECT_EQ(0, sm_swap_off());					\
-	EXPECT_EQ(self->pages, sm_present(0, self->buf, self->len));	\
+	EXPECT_ON(3, self->buf, self->len);				\
 	EXPECT_EQ(0, sm_bad(self->buf, self->len, 2));			\
-	EXPECT_EQ(self->pages, sm_on(0, self->buf, self->len, 1));	\
 } while (0)
 
 TEST_F(swapdev, disk)
 {
-	NEED_NODES(return, 2);
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
 	EXPECT_WORKS();
 }
 
 TEST_F(swapdev, zram)
 {
-	NEED_NODES(return, 2);
 	if (access(SM_ZRAM, F_OK))
 		SKIP(return, "needs CONFIG_ZRAM");
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_ZRAM, 0));
@@ -75,263 +64,206 @@ TEST_F(swapdev, file)
 {
 	int ret = sm_swap_on(SM_SWAP_FILE, 32 * SM_MIB);
 
-	NEED_NODES(return, 2);
 	if (ret == -EINVAL)
-		SKIP(return, "/var/tmp takes no swap file");
-	ASSERT_EQ(0, ret);
-	EXPECT_WORKS();
-}
-
-TEST_F(swapdev, device_mapper)
-{
-	int ret = sm_swap_on(SM_SWAP_DM, 64 * SM_MIB);
-
-	NEED_NODES(return, 2);
-	if (ret == -ENOENT)
-		SKIP(return, "needs CONFIG_BLK_DEV_DM");
+		SKIP(return, "needs a file system that takes swap files in /var/tmp");
 	ASSERT_EQ(0, ret);
 	EXPECT_WORKS();
 }
 
 TEST_F(swapdev, zswap)
 {
-	char old[8];
-	long stored;
+	long stored = sm_vmstat("zswpout");
 
-	NEED_NODES(return, 2);
-	if (sm_read(ZSWAP, old, sizeof(old)) < 0)
+	if (sm_write(SM_ZSWAP, "Y"))
 		SKIP(return, "needs CONFIG_ZSWAP");
-	if (sm_write(ZSWAP, "Y"))
-		SKIP(return, "zswap cannot be switched on");
-	stored = sm_vmstat("zswpout");
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
 	EXPECT_WORKS();
-	if (!self->direct)
-		EXPECT_LT(stored, sm_vmstat("zswpout"));
-	EXPECT_EQ(0, sm_write(ZSWAP, "%s", old));
+	EXPECT_LT(stored + self->pages, sm_vmstat("zswpout"));
 }
 
-/* Without swap, swapout moves nothing and says how much that is. */
+/* Nothing moves, and the calls say how much that is. */
 TEST_F(swapdev, none)
 {
-	long not_placed = sm_vmstat("swapmig_not_placed"), ret;
-
-	NEED_NODES(return, 2);
 	sm_fill_on(self->buf, self->len, 3, 0);
-	ret = sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(1),
-		       MPOL_MF_MOVE | MPOL_MF_STRICT);
-	EXPECT_EQ(self->direct ? 0 : -EIO, ret);
-	EXPECT_EQ(self->pages, sm_on(0, self->buf, self->len, self->direct));
-	EXPECT_EQ(not_placed + (self->direct ? 0 : self->pages),
-		  sm_vmstat("swapmig_not_placed"));
-	EXPECT_EQ(0, sm_bad(self->buf, self->len, 3));
-	EXPECT_EQ(0, sm_mbind(self->buf, self->len, MPOL_DEFAULT, 0, 0));
-	if (self->direct)
-		return;
-	EXPECT_EQ(0, sm_mbind(self->buf, self->len, MPOL_PREFERRED, SM_NODE(1),
+	EXPECT_LE(self->pages, MIGRATE());
+	EXPECT_ON(0, self->buf, self->len);
+	EXPECT_EQ(-EIO, BIND(1));
+	EXPECT_EQ(0, sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(1),
 			      MPOL_MF_MOVE));
-	ret = sm_migrate(0, SM_NODE(0), SM_NODE(1));
-	EXPECT_LE(self->pages, ret);
-	EXPECT_EQ(self->pages, sm_on(0, self->buf, self->len, 0));
+	EXPECT_ON(0, self->buf, self->len);
 	EXPECT_EQ(0, sm_bad(self->buf, self->len, 3));
+	EXPECT_TRUE(sm_isolated_settles());
 }
 
 /* Someone else filled the swap area before. */
 TEST_F(swapdev, full)
 {
-	size_t hog_len = 8 * SM_MIB;
+	size_t hog_len = 16 * SM_MIB;
 	char *hog = sm_map(hog_len);
-	long ret;
+	long ret, left;
 
-	NEED_NODES(return, 2);
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 4 * SM_MIB));
-	sm_fill_on(hog, hog_len, 4, 2 % sm_nodes());
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_ZRAM, 8 * SM_MIB));
+	sm_fill_on(hog, hog_len, 4, 2);
 	madvise(hog, hog_len, MADV_PAGEOUT);
 	madvise(hog, hog_len, MADV_PAGEOUT);
-	ASSERT_GT(1024, sm_swap_free_kib());
+	ASSERT_GT(512, sm_meminfo_kib("SwapFree"));
 	sm_fill_on(self->buf, self->len, 5, 0);
-	ret = sm_migrate(0, SM_NODE(0), SM_NODE(1));
-	if (self->direct) {
-		EXPECT_EQ(0, ret);
-		EXPECT_EQ(self->pages, sm_on(0, self->buf, self->len, 1));
-	} else {
-		EXPECT_LE(sm_on(0, self->buf, self->len, 0), ret);
-		EXPECT_LT(0, ret);
-	}
+	ret = MIGRATE();
+	left = sm_on(0, self->buf, self->len, 0);
+	EXPECT_LT(self->pages / 2, left);
+	EXPECT_LE(left, ret);
+	EXPECT_EQ(-EIO, BIND(1));
 	EXPECT_EQ(0, sm_bad(self->buf, self->len, 5));
 	EXPECT_EQ(0, sm_bad(hog, hog_len, 4));
+	EXPECT_TRUE(sm_isolated_settles());
 	munmap(hog, hog_len);
 }
 
 /* The area fills up in the middle of a request. */
 TEST_F(swapdev, full_half_way)
 {
-	size_t len = 12 * SM_MIB;
+	size_t len = 16 * SM_MIB;
 	char *p = sm_map(len);
 	struct sm_count c;
 	long ret;
 
-	NEED_NODES(return, 2);
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 4 * SM_MIB));
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_ZRAM, 8 * SM_MIB));
 	sm_fill_on(p, len, 6, 0);
-	ret = sm_migrate(0, SM_NODE(0), SM_NODE(1));
+	ret = MIGRATE();
 	ASSERT_EQ(0, sm_count(0, p, len, &c));
-	if (self->direct) {
-		EXPECT_EQ(0, ret);
-		EXPECT_EQ(SM_PAGES(len), c.node[1]);
-	} else {
-		/* Some went, the rest stayed, and the number is right. */
-		EXPECT_LT(0, c.swapped);
-		EXPECT_LT(0, c.node[0]);
-		EXPECT_EQ(SM_PAGES(len), c.swapped + c.node[0]);
-		EXPECT_LE(c.node[0], ret);
-		EXPECT_GE(c.node[0] + 512, ret);
-	}
+	/* Some went, the rest stayed, and the number is right. */
+	EXPECT_LT(0, c.swapped);
+	EXPECT_LT(0, c.node[0]);
+	EXPECT_EQ(SM_PAGES(len), c.swapped + c.node[0]);
+	EXPECT_LE(c.node[0], ret);
+	EXPECT_GE(c.node[0] + 512, ret);
 	sm_run_on_node(0);
 	EXPECT_EQ(0, sm_bad(p, len, 6));
+	EXPECT_EQ(c.swapped, sm_on(0, p, len, 1));
+	/* All of it is in memory now: a later request moves more. */
+	EXPECT_LE(0, MIGRATE());
+	EXPECT_GT(c.node[0], sm_on(0, p, len, 0));
+	EXPECT_EQ(0, sm_bad(p, len, 6));
 	EXPECT_TRUE(sm_isolated_settles());
-	if (!self->direct) {
-		/* All that is in memory now, and what was sent is there. */
-		EXPECT_LE(c.swapped, sm_on(0, p, len, 1));
-		/* A later request moves more. */
-		EXPECT_LE(0, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
-		EXPECT_EQ(0, sm_bad(p, len, 6));
-	}
 	munmap(p, len);
 }
 
 /* Every write fails: everything stays, and can be moved once it works again. */
 TEST_F(swapdev, failing)
 {
-	int ret = sm_swap_on(SM_SWAP_DM, 64 * SM_MIB);
-	long n;
-
-	NEED_NODES(return, 2);
-	if (ret == -ENOENT)
-		SKIP(return, "needs CONFIG_BLK_DEV_DM");
-	ASSERT_EQ(0, ret);
-	sm_dm_announce();
+	if (access(SM_ZRAM, F_OK))
+		SKIP(return, "needs CONFIG_ZRAM");
+	printf("# EXPECT-LOG [Ww]rite-error on swap-device\n");
+	fflush(stdout);
+	self->len = SM_MIB;
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_ZRAM, 0));
 	sm_fill_on(self->buf, self->len, 7, 0);
-	ASSERT_EQ(0, sm_dm_fail(true));
-	n = sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(1),
-		     MPOL_MF_MOVE | MPOL_MF_STRICT);
-	ASSERT_EQ(0, sm_dm_fail(false));
-	EXPECT_EQ(self->direct ? 0 : -EIO, n);
+	/* It may use one page, and needs more for anything. */
+	ASSERT_EQ(0, sm_write(SM_ZRAM_SYS("mem_limit"), "%lu", SM_PAGE));
+	EXPECT_LE(SM_PAGES(self->len), MIGRATE());
+	EXPECT_EQ(-EIO, BIND(1));
 	sm_run_on_node(1);
 	EXPECT_EQ(0, sm_bad(self->buf, self->len, 7));
+	EXPECT_ON(0, self->buf, self->len);
 	EXPECT_TRUE(sm_isolated_settles());
-	if (self->direct)
-		return;
-	EXPECT_EQ(self->pages, sm_on(0, self->buf, self->len, 0)) {
-		TH_LOG("%s", sm_where(0, self->buf, self->len));
-	}
-	/* The same by migrate_pages(2): counted. */
 	ASSERT_EQ(0, sm_mbind(self->buf, self->len, MPOL_DEFAULT, 0, 0));
-	ASSERT_EQ(0, sm_dm_fail(true));
-	n = sm_migrate(0, SM_NODE(0), SM_NODE(1));
-	ASSERT_EQ(0, sm_dm_fail(false));
-	EXPECT_LE(self->pages, n);
-	EXPECT_EQ(0, sm_bad(self->buf, self->len, 7));
-	EXPECT_EQ(self->pages, sm_on(0, self->buf, self->len, 0)) {
-		TH_LOG("%s", sm_where(0, self->buf, self->len));
-	}
-	/* The device has recovered. */
-	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
-	sm_run_on_node(0);
-	EXPECT_EQ(0, sm_bad(self->buf, self->len, 7));
-	EXPECT_EQ(self->pages, sm_on(0, self->buf, self->len, 1)) {
-		TH_LOG("%s", sm_where(0, self->buf, self->len));
-	}
+	ASSERT_EQ(0, sm_write(SM_ZRAM_SYS("mem_limit"), "0"));
+	EXPECT_MOVES(self->buf, self->len, 7, true);
+	self->len = 4 * SM_MIB;
 }
 
-/* Some requests to the disk fail, at random. */
-TEST_F(swapdev, failing_now_and_then)
+/* The third field of its mm_stat: memory used, in KiB */
+static long zram_used(void)
 {
-	struct sm_count c;
-	long ret;
+	char line[256];
+	long used;
 
-	NEED_NODES(return, 2);
-	if (access(FAIL_DIR "probability", W_OK))
-		SKIP(return, "needs CONFIG_FAIL_MAKE_REQUEST");
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	printf("# EXPECT-LOG [Ww]rite-error on swap-device\n");
-	printf("# EXPECT-LOG I/O error, dev vdb\n");
-	printf("# EXPECT-LOG FAULT_INJECTION: forcing a failure\n");
-	fflush(stdout);
-	sm_fill_on(self->buf, self->len, 8, 0);
-	ASSERT_EQ(0, sm_write(FAIL_DIR "probability", "30"));
-	ASSERT_EQ(0, sm_write(FAIL_DIR "interval", "1"));
-	ASSERT_EQ(0, sm_write(FAIL_DIR "verbose", "0"));
-	ASSERT_EQ(0, sm_write(FAIL_DIR "times", "-1"));
-	ASSERT_EQ(0, sm_write("/sys/block/vdb/make-it-fail", "1"));
-	/* Reads would fail as well, and lose data: touch nothing meanwhile. */
-	ret = sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(1),
-		       MPOL_MF_MOVE | MPOL_MF_STRICT);
-	ASSERT_EQ(0, sm_write("/sys/block/vdb/make-it-fail", "0"));
-	ASSERT_EQ(0, sm_write(FAIL_DIR "probability", "0"));
-	sm_run_on_node(0);
-	EXPECT_EQ(0, sm_bad(self->buf, self->len, 8));
-	ASSERT_EQ(0, sm_count(0, self->buf, self->len, &c));
-	EXPECT_EQ(self->pages, c.node[0] + c.node[1]);
-	EXPECT_EQ(c.node[0] ? -EIO : 0, ret);
-	EXPECT_TRUE(sm_isolated_settles());
+	if (sm_read(SM_ZRAM_SYS("mm_stat"), line, sizeof(line)) < 0 ||
+	    sscanf(line, "%*u %*u %ld", &used) != 1)
+		return -1;
+	return used / 1024;
+}
+
+static long zswap_used(void)
+{
+	return sm_meminfo_kib("Zswap");
 }
 
 /*
- * No room on the target. Reclaim may make some, by sending out what has just
- * arrived; so all that holds is that each page is accounted for and intact, and
- * that the request completes once there is room.
+ * Memory leaves node 0 at the hands of a CPU of node 0. The node must gain
+ * clearly more than it would with the copies on it, and node 1 pay for them.
  */
-TEST_F(swapdev, target_without_room)
+static void copies_follow(struct __test_metadata *_metadata,
+			  long (*used)(void))
 {
-	int target = sm_nodes() - 1;
-	struct sm_count c;
-	long ret;
+	long kib = 64 * 1024, copies, gain, cost;
+	size_t len = kib * 1024;
+	char *p = sm_map(len);
 
-	NEED_NODES(return, 2);
-	if (access("/proc/sys/vm/nr_hugepages", W_OK))
-		SKIP(return, "needs CONFIG_HUGETLBFS");
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	sm_fill_on(self->buf, self->len, 9, 0);
-	if (sm_hog(target, SM_MIB) <= 0)
-		SKIP(return, "node %d could not be filled", target);
-	ret = sm_migrate(0, SM_NODE(0), SM_NODE(target));
-	ASSERT_EQ(0, sm_count(0, self->buf, self->len, &c));
-	sm_unhog(target);
-	EXPECT_EQ(0, ret);
-	EXPECT_EQ(self->pages, c.swapped + c.node[target]) {
-		TH_LOG("%s", sm_where(0, self->buf, self->len));
-	}
+	ASSERT_NE(NULL, p);
+	sm_trim_pcp(true);
 	sm_run_on_node(0);
-	EXPECT_EQ(0, sm_bad(self->buf, self->len, 9));
-	/* Read-ahead for other processes may have taken some elsewhere. */
-	EXPECT_EQ(0, sm_migrate(0, SM_NODE(target) - 1, SM_NODE(target)));
-	EXPECT_EQ(0, sm_bad(self->buf, self->len, 9));
-	EXPECT_EQ(self->pages, sm_on(0, self->buf, self->len, target)) {
-		TH_LOG("%s", sm_where(0, self->buf, self->len));
+	sm_fill_on(p, len, 8, 0);
+	copies = used();
+	gain = sm_node_kib(0, "MemFree");
+	cost = sm_node_kib(1, "MemFree");
+	EXPECT_EQ(0, MIGRATE());
+	copies = used() - copies;
+	gain = sm_node_kib(0, "MemFree") - gain;
+	cost -= sm_node_kib(1, "MemFree");
+	sm_alive("KiB of compressed copies", copies);
+	EXPECT_SWAPPED(p, len);
+	EXPECT_LT(kib / 4, copies);
+	EXPECT_GT(kib * 3 / 4, copies);
+	EXPECT_LT(kib - copies / 2, gain) {
+		TH_LOG("%ld KiB of copies cost node 1 %ld KiB", copies, cost);
 	}
+	EXPECT_LT(copies / 2, cost);
+	EXPECT_EQ(0, sm_bad(p, len, 8));
+	EXPECT_ON(1, p, len);
+	sm_trim_pcp(false);
+	munmap(p, len);
+}
+
+TEST_F(swapdev, copies_in_zram_follow)
+{
+	if (access(SM_ZRAM, F_OK))
+		SKIP(return, "needs CONFIG_ZRAM");
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_ZRAM, 128 * SM_MIB));
+	copies_follow(_metadata, zram_used);
+}
+
+TEST_F(swapdev, copies_in_zswap_follow)
+{
+	if (sm_write(SM_ZSWAP, "Y"))
+		SKIP(return, "needs CONFIG_ZSWAP");
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
+	copies_follow(_metadata, zswap_used);
 }
 
 /* No room on the target at the time of the touch: elsewhere, but intact. */
 TEST_F(swapdev, no_room_when_it_comes_back)
 {
-	int target = sm_nodes() - 1;
+	const int target = SM_NODES - 1;
+	size_t len = 16 * SM_MIB;
+	char *p = sm_map(len);
 	struct sm_count c;
 
-	NEED_SWAPOUT_ALONE(return);
-	NEED_NODES(return, 2);
-	if (access("/proc/sys/vm/nr_hugepages", W_OK))
-		SKIP(return, "needs CONFIG_HUGETLBFS");
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	sm_fill_on(self->buf, self->len, 10, 0);
+	sm_fill_on(p, len, 10, 0);
 	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(target)));
-	if (sm_hog(target, SM_MIB) <= 0)
-		SKIP(return, "node %d could not be filled", target);
+	EXPECT_SWAPPED(p, len);
+	if (sm_hog(target, SM_MIB) <= 0 ||
+	    sm_node_kib(target, "MemFree") >= (long)(len / 1024)) {
+		sm_huge(target, 0);
+		SKIP(return, "needs huge pages that fill node %d", target);
+	}
 	sm_run_on_node(0);
-	EXPECT_EQ(0, sm_bad(self->buf, self->len, 10));
+	EXPECT_EQ(0, sm_bad(p, len, 10));
 	/* With memory so short, reclaim may have taken some again. */
-	ASSERT_EQ(0, sm_count(0, self->buf, self->len, &c));
+	ASSERT_EQ(0, sm_count(0, p, len, &c));
 	EXPECT_EQ(0, c.none);
-	sm_unhog(target);
-	EXPECT_EQ(0, sm_bad(self->buf, self->len, 10));
+	EXPECT_EQ(0, sm_huge(target, 0));
+	EXPECT_EQ(0, sm_bad(p, len, 10));
+	munmap(p, len);
 }

@@ -18,6 +18,13 @@
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT 3600
 
+/*
+ * Read-ahead brings in neighbours by the policy of who touches, as ever; so it has
+ * to be off where a page without a tag is to be where its own policy says.
+ */
+#define SM_CLUSTER "/proc/sys/vm/page-cluster"
+#define NO_READAHEAD() ASSERT_EQ(0, sm_write(SM_CLUSTER, "0"))
+
 /* The usual fixture: memory without pages, and swap on the disk */
 #define SM_SETUP(size) do {						\
 	self->len = (size);						\
@@ -30,6 +37,16 @@
 #define SM_TEARDOWN() do {						\
 	munmap(self->buf, self->len);					\
 	EXPECT_EQ(0, sm_swap_off());					\
+	EXPECT_EQ(0, sm_write(SM_CLUSTER, "3"));			\
+} while (0)
+
+/*
+ * Another area in its place. Reclaim to zram leaves nothing in the swap cache,
+ * where a touch would find it, and swap-in goes past that.
+ */
+#define USE_ZRAM(size) do {						\
+	ASSERT_EQ(0, sm_swap_off());					\
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_ZRAM, size));			\
 } while (0)
 
 /* All pages of a range are on a node: of this process, of another, of a peer */
@@ -38,14 +55,13 @@
 #define EXPECT_PID_ON(pid, node, addr, len)				\
 	sm_expect_on(_metadata, __LINE__, pid, addr, len, node)
 #define EXPECT_PEER_ON(peer, node)					\
-	EXPECT_PID_ON((peer).pid, node, (peer).buf, (peer).len)
+	sm_expect_peer_on(_metadata, __LINE__, &(peer), node)
 
 /* None of them is on a node */
 #define EXPECT_OFF(node, addr, len)					\
 	sm_expect_off(_metadata, __LINE__, 0, addr, len, node)
 #define EXPECT_PEER_OFF(peer, node)					\
-	sm_expect_off(_metadata, __LINE__, (peer).pid, (peer).buf,	\
-		      (peer).len, node)
+	sm_expect_peer_off(_metadata, __LINE__, &(peer), node)
 
 #define EXPECT_SWAPPED(addr, len)					\
 	sm_expect_gone(_metadata, __LINE__, addr, len, true)
@@ -66,6 +82,18 @@ static inline void sm_expect_off(struct __test_metadata *_metadata, int line,
 	EXPECT_EQ(0, sm_on(pid, addr, len, node)) {
 		TH_LOG("line %d: %s", line, sm_where(pid, addr, len));
 	}
+}
+
+static inline void sm_expect_peer_on(struct __test_metadata *_metadata, int line,
+				     const struct sm_peer *p, int node)
+{
+	sm_expect_on(_metadata, line, p->pid, p->buf, p->len, node);
+}
+
+static inline void sm_expect_peer_off(struct __test_metadata *_metadata, int line,
+				      const struct sm_peer *p, int node)
+{
+	sm_expect_off(_metadata, line, p->pid, p->buf, p->len, node);
 }
 
 /* In no page table; those of a file, of shared memory too, leave no trace there */

@@ -19,8 +19,8 @@
 #define SM_CPUS		"0-1"
 
 #define SM_PAGE		4096UL
-#define SM_HUGE		(2UL << 20)
-#define SM_MIB		(1UL << 20)
+#define SM_MIB		(1024UL * 1024)
+#define SM_HUGE		(2 * SM_MIB)
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT	21
@@ -133,8 +133,7 @@ enum sm_order {
 	SM_ORD_CHECK,		/* value: seed; answers bad pages */
 	SM_ORD_TOUCH,		/* node: on whose CPU */
 	SM_ORD_MIGRATE,		/* value: pid; node: from, node2: to */
-	SM_ORD_MBIND,		/* node: mask, value: flags */
-	SM_ORD_PAGEOUT,
+	SM_ORD_MBIND,		/* node: mask or 0, value: flags */
 	SM_ORD_DROP_ROOT,
 	SM_ORD_DROP_NICE,
 	SM_ORD_PART,		/* node: offset, value: length */

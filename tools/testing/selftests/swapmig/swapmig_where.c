@@ -33,16 +33,14 @@ static void load_zones(void)
 	if (!f)
 		return;
 	while (nr_zones < MAX_ZONES && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "Node %d, zone", &node) == 1) {
+		if (sscanf(line, "Node %d, zone", &node) == 1)
 			spanned = 0;
-		} else if (sscanf(line, " start_pfn: %lu", &start) == 1 &&
-			   spanned) {
-			zones[nr_zones].start = start;
-			zones[nr_zones].len = spanned;
-			zones[nr_zones++].node = node;
-		} else {
-			sscanf(line, " spanned %lu", &spanned);
-		}
+		if (sscanf(line, " spanned %lu", &spanned) == 1 || !spanned ||
+		    sscanf(line, " start_pfn: %lu", &start) != 1)
+			continue;
+		zones[nr_zones].start = start;
+		zones[nr_zones].len = spanned;
+		zones[nr_zones++].node = node;
 	}
 	fclose(f);
 }

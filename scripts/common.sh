@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 # Sourced by the host scripts: where things are, and how to say something.
 
+# What is parsed here must be in one language, whatever the user's is.
+export LC_ALL=C
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=$ROOT/build
 # The variables below are used by the scripts that source this file.
@@ -21,6 +23,10 @@ die() {
 	exit 1
 }
 
+case $ROOT in
+*[[:space:]:,]*) die "kbuild and QEMU want a path without blanks, colons or commas: $ROOT" ;;
+esac
+
 # lock NAME: wait for another script that works on the same thing.
 lock() {
 	mkdir -p "$BUILD"
@@ -37,7 +43,7 @@ kbuild_args() {
 	# shellcheck disable=SC2034
 	kbuild=(-C "$TREE" "O=out-$1" "-j$JOBS" KBUILD_BUILD_TIMESTAMP=1970-01-01
 		KBUILD_BUILD_USER=swapmig KBUILD_BUILD_HOST=swapmig "CC=ccache gcc")
-	export CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content LC_ALL=C
+	export CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content
 }
 
 # patch_files PATCH: "old new" names of each file that a patch names, -p1.

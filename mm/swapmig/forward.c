@@ -254,6 +254,17 @@ bool swapmig_any_tags(void)
 }
 
 /**
+ * swapmig_has_tag - was the page of a slot sent to a node?
+ * @entry:	swap slot
+ *
+ * Return: true if it was.
+ */
+bool swapmig_has_tag(swp_entry_t entry)
+{
+	return tag_load(tags_of(entry), swp_offset(entry)) != NUMA_NO_NODE;
+}
+
+/**
  * swapmig_tag_slot - tag a new swap slot if current evicts for a node
  * @folio:	folio that the slot is for
  * @entry:	first slot of @folio, or zero

@@ -24,7 +24,8 @@ void swapmig_putback(struct list_head *folios);
  * @nid:	node to prefer for all that is allocated meanwhile, or NUMA_NO_NODE
  * @tag:	their slots are tagged with @nid; else the policy decides
  * @hurry:	something did not answer: wait for nothing any more
- * @unseen:	folios that stayed, in no page table: no walk will find them again
+ * @unseen:	folios of files that stayed, in no page table any more: no walk finds
+ *		them again, unless somebody touches them
  */
 struct swapmig_goal {
 	int nid;
@@ -56,6 +57,7 @@ int swapmig_map_first(const nodemask_t *from, const nodemask_t *to);
 int swapmig_retag(swp_entry_t entry, unsigned int nr,
 		  const struct swapmig_map *map);
 int swapmig_tag_folio(struct folio *folio, int nid);
+bool swapmig_has_tag(swp_entry_t entry);
 bool swapmig_any_tags(void);
 
 struct mempolicy *swapmig_enter_policy(int nid, bool tag, nodemask_t *mems);
@@ -69,6 +71,7 @@ void swapmig_leave_policy(struct mempolicy *old, const nodemask_t *mems);
  * struct swapmig_swapped - what to do with the swap entries of a range
  * @map:	the tags that their slots get
  * @sources:	also isolate what is in the swap cache on one of these, or NULL
+ * @tagged:	but only if its slot had a tag
  * @shared:	MPOL_MF_MOVE_ALL: also what other processes map
  * @folios:	isolated folios
  * @failed:	pages whose slot could not be tagged, or folios not isolated
@@ -76,6 +79,7 @@ void swapmig_leave_policy(struct mempolicy *old, const nodemask_t *mems);
 struct swapmig_swapped {
 	const struct swapmig_map *map;
 	const nodemask_t *sources;
+	bool tagged;
 	bool shared;
 	struct list_head *folios;
 	long failed;

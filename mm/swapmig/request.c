@@ -55,9 +55,9 @@ static const nodemask_t no_nodes;
 /* ------------------------------------------------------------------------- */
 
 /* Windows are aligned, so that one lies in one page table */
-static unsigned long window_end(unsigned long start, unsigned long end)
+static unsigned long window_end(unsigned long start, unsigned long end,
+				unsigned long size)
 {
-	unsigned long size = SWAPMIG_WINDOW * PAGE_SIZE;
 	unsigned long next = round_down(start, size) + size;
 
 	/* The last window of all addresses may end at 0 */
@@ -75,6 +75,7 @@ static unsigned long window_collect(struct swapmig_request *req,
 	struct swapmig_swapped sw = {
 		.map = &req->map,
 		.sources = nodes_empty(req->sources) ? NULL : &req->sources,
+		.tagged = !req->queue,
 		.shared = req->flags & MPOL_MF_MOVE_ALL,
 		.folios = folios,
 	};
@@ -92,14 +93,17 @@ static unsigned long window_collect(struct swapmig_request *req,
 	}
 	addr = max(addr, vma->vm_start);
 	end = min(req->end, vma->vm_end);
+	if (!vma->vm_file && !mm_find_pmd(req->mm, addr)) {
+		/* Much address space, and no page table at all */
+		end = window_end(addr, end, PUD_SIZE);
+		mmap_read_unlock(req->mm);
+		return end;
+	}
 	if (is_vm_hugetlb_page(vma))
 		/* Nothing is isolated; STRICT has it counted, each page once */
 		flags |= MPOL_MF_STRICT;
-	else if (!vma->vm_file && !mm_find_pmd(req->mm, addr))
-		/* Much address space, and no page table at all */
-		end = min(end, round_down(addr, PUD_SIZE) + PUD_SIZE);
 	else
-		end = window_end(addr, end);
+		end = window_end(addr, end, SWAPMIG_WINDOW * PAGE_SIZE);
 
 	swapmig_walk_swapped(vma, addr, end, &sw);
 	if (req->queue)
@@ -110,6 +114,12 @@ static unsigned long window_collect(struct swapmig_request *req,
 	return end;
 }
 
+/* Its last owner is gone: all that is left to do is to let go of it */
+static bool request_orphaned(const struct swapmig_request *req)
+{
+	return req->mm != current->mm && atomic_read(&req->mm->mm_users) == 1;
+}
+
 /* Returns the number of folios that stayed, or -EINTR after a fatal signal */
 static long request_sweep(struct swapmig_request *req)
 {
@@ -117,7 +127,7 @@ static long request_sweep(struct swapmig_request *req)
 	long failed = 0;
 
 	lockdep_assert_not_held(&req->mm->mmap_lock);
-	while (addr < req->end) {
+	while (addr < req->end && !request_orphaned(req)) {
 		LIST_HEAD(folios);
 
 		addr = window_collect(req, addr, &folios, &failed);
@@ -222,8 +232,8 @@ long swapmig_retag_mm(struct mm_struct *mm, const nodemask_t *from,
  * @queue:	isolates what is on a given set of nodes
  *
  * Also called without MPOL_MF_MOVE: neither a tag of an earlier request, nor the
- * node where read-ahead that obeyed it put a page, must win over the policy that
- * the range has now.
+ * node where read-ahead that obeyed the tag put a page, must win over the policy
+ * that the range has now.
  *
  * Context: process; no locks held; with MPOL_MF_MOVE or MOVE_ALL
  * lru_cache_disable() called.  Sleeps.
@@ -251,12 +261,14 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 		if (req.goal.tag)
 			req.map.other = req.goal.nid;
 	}
-	nodes_complement(req.sources, *nodes);
 	if (flags & SWAPMIG_MOVES) {
+		nodes_complement(req.sources, *nodes);
 		req.queue = queue;
 		return request_run(&req);
 	}
 	if (swapmig_any_tags()) {
+		if (req.goal.nid != NUMA_NO_NODE)
+			nodes_complement(req.sources, *nodes);
 		req.map.other = NUMA_NO_NODE;
 		req.goal.tag = false;
 		request_sweep(&req);

@@ -247,8 +247,9 @@ unsigned int swapout_pages(struct list_head *folios, struct swapmig_goal *goal)
 	list_for_each_entry_safe(folio, next, &kept, lru) {
 		if (swapout_free_abandoned(folio))
 			continue;
-		/* Reclaim unmaps before it knows; swap entries are found again */
-		if (folio_test_anon(folio) || folio_mapped(folio))
+		/* Reclaim unmaps before it knows; by its slot a page is found again */
+		if (folio_test_anon(folio) || folio_test_swapcache(folio) ||
+		    folio_mapped(folio))
 			left++;
 		else
 			goal->unseen++;

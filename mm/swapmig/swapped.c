@@ -32,6 +32,11 @@ static const struct swapmig_map *swapped_map(const struct swapmig_swapped *sw,
 	return sw->map->from ? NULL : &forget;
 }
 
+static bool swapped_wanted(swp_entry_t entry, const struct swapmig_swapped *sw)
+{
+	return sw->sources && (!sw->tagged || swapmig_has_tag(entry));
+}
+
 /* A folio that is in the swap cache, mapped nowhere, is misplaced, too */
 static struct folio *swapped_misplaced(swp_entry_t entry,
 				       const struct swapmig_swapped *sw)
@@ -61,11 +66,12 @@ static void swapped_entry(swp_entry_t entry, struct swapmig_swapped *sw)
 	/* The page table lock keeps the slot in use */
 	bool ours = sw->shared || __swap_count(entry) == 1;
 	const struct swapmig_map *map = swapped_map(sw, ours);
+	bool wanted = ours && swapped_wanted(entry, sw);
 	struct folio *folio;
 
 	if (map && swapmig_retag(entry, 1, map))
 		sw->failed++;
-	if (!sw->sources || !ours)
+	if (!wanted)
 		return;
 	folio = swapped_misplaced(entry, sw);
 	if (folio)
@@ -82,6 +88,8 @@ static void swapped_present(struct folio *folio, struct swapmig_swapped *sw)
 
 	/* Only what has a tag gets another */
 	map.other = NUMA_NO_NODE;
+	if (map.from && !sw->shared && folio_likely_mapped_shared(folio))
+		return;
 	if (!folio_trylock(folio))
 		return;
 	if (folio_test_swapcache(folio))
@@ -160,9 +168,11 @@ static void swapped_shmem(struct vm_area_struct *vma, unsigned long start,
 
 		swap = xa_is_value(entry) ? radix_to_swp_entry(entry) : (swp_entry_t){};
 		if (swap.val && !non_swap_entry(swap)) {
+			bool wanted = swapped_wanted(swap, sw);
+
 			if (map && swapmig_retag(swap, 1U << xas_get_order(&xas), map))
 				sw->failed++;
-			if (sw->sources && ours)
+			if (wanted)
 				folio = swapped_misplaced(swap, sw);
 		}
 		if (!folio && ++looked % SWAPPED_RESCHED)
@@ -196,7 +206,10 @@ void swapmig_walk_swapped(struct vm_area_struct *vma, unsigned long start,
 	/* SysV shared memory has operations of its own, so ask the mapping */
 	if (vma->vm_file && shmem_mapping(vma->vm_file->f_mapping))
 		swapped_shmem(vma, start, end, sw);
-	/* On this list is each address space that ever had a swap entry */
-	if (!list_empty(&vma->vm_mm->mmlist))
+	/*
+	 * On this list is each address space that ever had a swap entry.  One that
+	 * was forked may have pages that keep a slot, with its tag, and no entry.
+	 */
+	if (!list_empty(&vma->vm_mm->mmlist) || swapmig_any_tags())
 		walk_page_range_vma(vma, start, end, &swapped_walk_ops, sw);
 }

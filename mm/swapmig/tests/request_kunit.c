@@ -12,17 +12,17 @@
 static void swapmig_test_window_aligned(struct kunit *test)
 {
 	/* An unaligned start ends at the next boundary, not a window later */
-	KUNIT_EXPECT_EQ(test, window_end(0, 8 * W), W);
-	KUNIT_EXPECT_EQ(test, window_end(W, 8 * W), 2 * W);
-	KUNIT_EXPECT_EQ(test, window_end(W + PAGE_SIZE, 8 * W), 2 * W);
-	KUNIT_EXPECT_EQ(test, window_end(2 * W - PAGE_SIZE, 8 * W), 2 * W);
+	KUNIT_EXPECT_EQ(test, window_end(0, 8 * W, W), W);
+	KUNIT_EXPECT_EQ(test, window_end(W, 8 * W, W), 2 * W);
+	KUNIT_EXPECT_EQ(test, window_end(W + PAGE_SIZE, 8 * W, W), 2 * W);
+	KUNIT_EXPECT_EQ(test, window_end(2 * W - PAGE_SIZE, 8 * W, W), 2 * W);
 }
 
 static void swapmig_test_window_short(struct kunit *test)
 {
 	/* The area, or the request, ends first */
-	KUNIT_EXPECT_EQ(test, window_end(0, PAGE_SIZE), PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, window_end(W + PAGE_SIZE, W + 3 * PAGE_SIZE),
+	KUNIT_EXPECT_EQ(test, window_end(0, PAGE_SIZE, W), PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, window_end(W + PAGE_SIZE, W + 3 * PAGE_SIZE, W),
 			W + 3 * PAGE_SIZE);
 }
 
@@ -31,7 +31,7 @@ static void swapmig_test_window_top(struct kunit *test)
 	unsigned long top = round_down(ULONG_MAX, W);
 
 	/* No overflow at the end of all addresses: the walk must end */
-	KUNIT_EXPECT_EQ(test, window_end(top, ULONG_MAX & PAGE_MASK),
+	KUNIT_EXPECT_EQ(test, window_end(top, ULONG_MAX & PAGE_MASK, W),
 			ULONG_MAX & PAGE_MASK);
 }
 
@@ -42,7 +42,7 @@ static void swapmig_test_window_bound(struct kunit *test)
 	int windows = 0;
 
 	while (addr < end) {
-		next = window_end(addr, end);
+		next = window_end(addr, end, W);
 		KUNIT_ASSERT_GT(test, next, addr);
 		KUNIT_EXPECT_LE(test, (next - addr) / PAGE_SIZE, 512UL);
 		pages += (next - addr) / PAGE_SIZE;

@@ -132,6 +132,23 @@ TEST_F(forward_life, fork_then_unmap)
 	EXPECT_EQ(0, sm_peer_stop(&peer));
 }
 
+/* Pages that came back keep slot and tag; a child has them without an entry. */
+TEST_F(forward_life, mbind_by_a_child)
+{
+	struct sm_peer peer;
+
+	NO_READAHEAD();
+	EVICT(0, 1, 17);
+	EXPECT_BACK_ON(1, 0, 17);
+	ASSERT_EQ(0, sm_peer_start(&peer, self->buf, self->len));
+	ASSERT_EQ(0, sm_peer(&peer, SM_ORD_MBIND, SM_NODE(2), 0));
+	ASSERT_EQ(0, munmap(self->buf, self->len));
+	EXPECT_LE(0, sm_peer(&peer, SM_ORD_PAGEOUT, 0, 0));
+	EXPECT_EQ(0, sm_peer(&peer, SM_ORD_CHECK, 0, 17));
+	EXPECT_PEER_ON(peer, 2);
+	EXPECT_EQ(0, sm_peer_stop(&peer));
+}
+
 TEST_F(forward_life, mremap)
 {
 	char *to = sm_map(self->len), *moved;

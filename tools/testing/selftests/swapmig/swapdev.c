@@ -172,6 +172,39 @@ TEST_F(swapdev, failing)
 	self->len = 4 * SM_MIB;
 }
 
+/* The same with shared memory, whose slots no page table has. */
+TEST_F(swapdev, failing_shmem)
+{
+	size_t len = SM_MIB;
+	char *p = sm_map_shared(len);
+	long ret;
+
+	if (access(SM_ZRAM, F_OK))
+		SKIP(return, "needs CONFIG_ZRAM");
+	printf("# EXPECT-LOG [Ww]rite-error on swap-device\n");
+	fflush(stdout);
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_ZRAM, 0));
+	sm_fill_on(p, len, 9, 0);
+	ASSERT_EQ(0, sm_write(SM_ZRAM_SYS("mem_limit"), "%lu", SM_PAGE));
+	/* Once each, and a few of what else this process has */
+	ret = MIGRATE();
+	EXPECT_LE(SM_PAGES(len), ret);
+	EXPECT_GT(2 * SM_PAGES(len), ret);
+	/* Also when nobody has touched them since */
+	EXPECT_LE(SM_PAGES(len), MIGRATE());
+	EXPECT_EQ(-EIO, sm_mbind(p, len, MPOL_BIND, SM_NODE(1),
+				 MPOL_MF_MOVE | MPOL_MF_STRICT));
+	sm_run_on_node(1);
+	EXPECT_EQ(0, sm_bad(p, len, 9));
+	EXPECT_ON(0, p, len);
+	EXPECT_TRUE(sm_isolated_settles());
+	ASSERT_EQ(0, sm_write(SM_ZRAM_SYS("mem_limit"), "0"));
+	EXPECT_EQ(0, MIGRATE());
+	EXPECT_MOVED(p, len, 1, 0, 9, false);
+	munmap(p, len);
+}
+
 /* The third field of its mm_stat: memory used, in KiB */
 static long zram_used(void)
 {

@@ -134,6 +134,7 @@ enum sm_order {
 	SM_ORD_TOUCH,		/* node: on whose CPU */
 	SM_ORD_MIGRATE,		/* value: pid; node: from, node2: to */
 	SM_ORD_MBIND,		/* node: mask or 0, value: flags */
+	SM_ORD_PAGEOUT,
 	SM_ORD_DROP_ROOT,
 	SM_ORD_DROP_NICE,
 	SM_ORD_PART,		/* node: offset, value: length */

@@ -61,7 +61,7 @@ int swapmig_tag_slot(struct folio *folio, swp_entry_t entry);
 void swapmig_untag_slots(struct xarray *tags, unsigned long offset,
 			 unsigned int nr);
 struct mempolicy *swapmig_tag_policy(swp_entry_t entry, struct mempolicy *pol);
-bool swapmig_tag_allowed(swp_entry_t entry);
+bool swapmig_has_tag(swp_entry_t entry);
 struct folio *swapmig_vma_alloc_folio(swp_entry_t entry,
 				      struct vm_area_struct *vma,
 				      unsigned long addr);
@@ -123,17 +123,19 @@ static inline struct mempolicy *swapmig_swapin_policy(swp_entry_t entry,
 }
 
 /**
- * swapmig_may_read_ahead - may current's read-ahead bring in this slot?
- * @entry:	slot that nobody asked for
+ * swapmig_forwarded - was the page of this slot sent to a node?
+ * @entry:	swap slot
  *
- * Return: false if its page was sent to a node that the cpuset of current, who
- * need not be its owner, does not allow: it would be left on another one.
+ * Read-ahead by offset knows nothing of a neighbour's owner, whose cpuset may not
+ * allow the node that is right for who faults, so it leaves such slots alone.
+ * Read-ahead by address stays inside of one VMA, and is used for them.
+ *
+ * Return: true if it was.
  */
-static inline bool swapmig_may_read_ahead(swp_entry_t entry)
+static inline bool swapmig_forwarded(swp_entry_t entry)
 {
-	if (likely(xa_empty(&swapmig_tags[swp_type(entry)])))
-		return true;
-	return swapmig_tag_allowed(entry);
+	return unlikely(!xa_empty(&swapmig_tags[swp_type(entry)])) &&
+	       swapmig_has_tag(entry);
 }
 
 /**
@@ -203,9 +205,9 @@ static inline struct mempolicy *swapmig_swapin_policy(swp_entry_t entry,
 	return pol;
 }
 
-static inline bool swapmig_may_read_ahead(swp_entry_t entry)
+static inline bool swapmig_forwarded(swp_entry_t entry)
 {
-	return true;
+	return false;
 }
 
 static inline struct folio *swapmig_swapin_folio(swp_entry_t entry,

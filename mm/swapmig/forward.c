@@ -356,25 +356,6 @@ int swapmig_tag_folio(struct folio *folio, int nid)
 /* Swap-in                                                                    */
 /* ------------------------------------------------------------------------- */
 
-static bool nid_allowed(int nid)
-{
-	return node_isset(nid, cpuset_current_mems_allowed) &&
-	       node_state(nid, N_MEMORY);
-}
-
-/**
- * swapmig_tag_allowed - does the cpuset of current agree with a tag?
- * @entry:	swap slot
- *
- * Return: true if it does, or if there is no tag.
- */
-bool swapmig_tag_allowed(swp_entry_t entry)
-{
-	int nid = tag_load(tags_of(entry), swp_offset(entry));
-
-	return nid == NUMA_NO_NODE || nid_allowed(nid);
-}
-
 /**
  * swapmig_tag_policy - the policy by which a tagged slot is read
  * @entry:	swap slot
@@ -387,7 +368,9 @@ struct mempolicy *swapmig_tag_policy(swp_entry_t entry, struct mempolicy *pol)
 {
 	int nid = tag_load(tags_of(entry), swp_offset(entry));
 
-	if (nid == NUMA_NO_NODE || !goal_policies || !nid_allowed(nid))
+	if (nid == NUMA_NO_NODE || !goal_policies ||
+	    !node_isset(nid, cpuset_current_mems_allowed) ||
+	    !node_state(nid, N_MEMORY))
 		return pol;
 	return &goal_policies[2 * nid];
 }

@@ -57,7 +57,6 @@ int swapmig_map_first(const nodemask_t *from, const nodemask_t *to);
 int swapmig_retag(swp_entry_t entry, unsigned int nr,
 		  const struct swapmig_map *map);
 int swapmig_tag_folio(struct folio *folio, int nid);
-bool swapmig_has_tag(swp_entry_t entry);
 bool swapmig_any_tags(void);
 
 struct mempolicy *swapmig_enter_policy(int nid, bool tag, nodemask_t *mems);

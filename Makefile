@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Each target is one script of scripts/; a script says what it does at its top.
 
-CONFIGS := swaponly
+CONFIGS := default swaponly
 GOALS := help deps tree kernel rootfs run shell check lint hooks hook-lines series clean
-CONFIG ?= swaponly
+CONFIG ?= default
+# What is checked: all of them, unless one is named
+CHECKED := $(if $(filter file,$(origin CONFIG)),$(CONFIGS),$(CONFIG))
 TESTS ?= *
 export LINUX_TARBALL JOBS KARGS SILENCE
 
@@ -23,20 +25,21 @@ help:
 run: kernel rootfs
 	@scripts/demo $(CONFIG)
 
-## check: all checks and tests [TESTS=pattern]
+## check: all checks and tests, in all configurations [TESTS=pattern] [CONFIG=one]
 check: deps
-	@scripts/check $(CONFIG) '$(TESTS)'
+	@scripts/check '$(TESTS)' $(CHECKED)
 
 ## shell: a root shell in that guest
 shell: kernel rootfs
 	@scripts/boot $(CONFIG) shell
 
-## kernel: build/$CONFIG/arch/x86/boot/bzImage [CONFIG=swaponly]
+## kernel: build/$CONFIG/arch/x86/boot/bzImage [CONFIG=default|swaponly]
 kernel: tree
 	@scripts/build-kernel $(CONFIG)
 
 ## lint: the static checks alone
 lint: kernel
+	@scripts/lint all '$(TESTS)'
 	@scripts/lint $(CONFIG) '$(TESTS)'
 
 ## tree: build/linux: base, new files and hooks [LINUX_TARBALL=a 6.12.y tarball]

@@ -8,27 +8,28 @@
  *
  * Lock order, outermost first:
  *
- *   mmap_lock (read)		held while a window is collected, never while it
- *				is evicted
+ *   mmap_lock (read)		held while a window is collected, never while
+ *				engines work
  *     i_mmap_rwsem (read)	does somebody else map this shared memory?
  *     page table lock		folios are isolated, entries are retagged
  *       lruvec->lru_lock
  *     i_pages.xa_lock (irq)	the slots of shared memory
- *   folio lock			only by trying, while a folio is evicted
+ *   folio lock			only by trying, while engines work
  *   task_lock(current)		the policy that an eviction allocates by
  *
  *   swap_info_struct->lock, page table lock, i_pages.xa_lock
  *     xa_lock of the tags	innermost, interrupts off; nothing is called
  *				under it
  *
- * A folio that was isolated for a request is counted in NR_ISOLATED_* until it
- * is handed to swapout_pages(), which takes the whole list off that count before
- * its first pass, evicts what it can, and puts the rest back.
+ * A folio that was isolated for a request is counted in NR_ISOLATED_*.  An engine
+ * gets and leaves it counted; swapmig_place() settles what none of them placed,
+ * and puts it back.
  */
 #ifndef _LINUX_SWAPMIG_H
 #define _LINUX_SWAPMIG_H
 
 #include <linux/mempolicy.h>
+#include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
@@ -43,6 +44,11 @@ typedef long swapmig_queue_fn(struct mm_struct *mm, unsigned long start,
 			      unsigned long end, nodemask_t *nodes,
 			      unsigned long flags, struct list_head *folios);
 
+struct migration_mpol {		/* for alloc_migration_target_by_mpol() */
+	struct mempolicy *pol;
+	pgoff_t ilx;
+};
+
 #ifdef CONFIG_SWAPMIG
 
 extern struct xarray swapmig_tags[MAX_SWAPFILES];
@@ -51,8 +57,9 @@ extern struct xarray swapmig_tags[MAX_SWAPFILES];
 long swapmig_migrate_node(struct mm_struct *mm, int source, int dest,
 			  unsigned long flags, swapmig_queue_fn *queue);
 long swapmig_mbind(unsigned long start, unsigned long end,
-		   const nodemask_t *nodes, const struct mempolicy *pol,
-		   unsigned long flags, swapmig_queue_fn *queue);
+		   const nodemask_t *nodes, struct mempolicy *pol,
+		   unsigned long flags, swapmig_queue_fn *queue,
+		   new_folio_t *alloc);
 long swapmig_retag_mm(struct mm_struct *mm, const nodemask_t *from,
 		      const nodemask_t *to, unsigned long flags);
 
@@ -62,7 +69,7 @@ void swapmig_untag_slots(struct xarray *tags, unsigned long offset,
 			 unsigned int nr);
 struct mempolicy *swapmig_tag_policy(swp_entry_t entry, struct mempolicy *pol);
 bool swapmig_has_tag(swp_entry_t entry);
-struct folio *swapmig_vma_alloc_folio(swp_entry_t entry,
+struct folio *swapmig_vma_alloc_folio(swp_entry_t entry, gfp_t gfp, int order,
 				      struct vm_area_struct *vma,
 				      unsigned long addr);
 
@@ -139,21 +146,25 @@ static inline bool swapmig_forwarded(swp_entry_t entry)
 }
 
 /**
- * swapmig_swapin_folio - allocate a folio for the page of a swap slot
- * @entry:	swap slot
+ * swapmig_swapin_folio - allocate a folio for the pages of swap slots
+ * @entry:	a slot of its pages
+ * @gfp:	how to allocate
+ * @order:	of the folio
  * @vma:	area that the folio will be mapped in
  * @addr:	address that it will be mapped at
  *
  * Context: mmap_lock or the lock of @vma held.
- * Return: an order-0 folio, or NULL without memory.
+ * Return: a folio; or NULL: there is no memory, or its pages were not all sent to
+ * one node.
  */
-static inline struct folio *swapmig_swapin_folio(swp_entry_t entry,
+static inline struct folio *swapmig_swapin_folio(swp_entry_t entry, gfp_t gfp,
+						 int order,
 						 struct vm_area_struct *vma,
 						 unsigned long addr)
 {
 	if (likely(xa_empty(&swapmig_tags[swp_type(entry)])))
-		return vma_alloc_folio(GFP_HIGHUSER_MOVABLE, 0, vma, addr, false);
-	return swapmig_vma_alloc_folio(entry, vma, addr);
+		return vma_alloc_folio(gfp, order, vma, addr, order > 0);
+	return swapmig_vma_alloc_folio(entry, gfp, order, vma, addr);
 }
 
 #else /* !CONFIG_SWAPMIG */
@@ -176,9 +187,9 @@ static inline unsigned long swapmig_mbind_check(unsigned long flags)
 }
 
 static inline long swapmig_mbind(unsigned long start, unsigned long end,
-				 const nodemask_t *nodes,
-				 const struct mempolicy *pol,
-				 unsigned long flags, swapmig_queue_fn *queue)
+				 const nodemask_t *nodes, struct mempolicy *pol,
+				 unsigned long flags, swapmig_queue_fn *queue,
+				 new_folio_t *alloc)
 {
 	return 0;
 }
@@ -210,11 +221,12 @@ static inline bool swapmig_forwarded(swp_entry_t entry)
 	return false;
 }
 
-static inline struct folio *swapmig_swapin_folio(swp_entry_t entry,
+static inline struct folio *swapmig_swapin_folio(swp_entry_t entry, gfp_t gfp,
+						 int order,
 						 struct vm_area_struct *vma,
 						 unsigned long addr)
 {
-	return vma_alloc_folio(GFP_HIGHUSER_MOVABLE, 0, vma, addr, false);
+	return vma_alloc_folio(gfp, order, vma, addr, order > 0);
 }
 
 #endif /* CONFIG_SWAPMIG */

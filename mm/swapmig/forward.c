@@ -375,16 +375,31 @@ struct mempolicy *swapmig_tag_policy(swp_entry_t entry, struct mempolicy *pol)
 	return &goal_policies[2 * nid];
 }
 
+/* The tag of all of the slots; false: they do not have the same */
+static bool tag_same(swp_entry_t entry, unsigned int nr)
+{
+	unsigned long slot = swp_offset(entry);
+	int nid = tag_load(tags_of(entry), slot);
+
+	while (--nr)
+		if (tag_load(tags_of(entry), ++slot) != nid)
+			return false;
+	return true;
+}
+
 /**
  * swapmig_vma_alloc_folio - allocate past the swap cache, or for a copy of it
- * @entry:	swap slot
+ * @entry:	a slot of its pages
+ * @gfp:	how to allocate
+ * @order:	of the folio, for whose slots @entry is aligned down
  * @vma:	area that the folio will be mapped in
  * @addr:	address that it will be mapped at
  *
  * Context: mmap_lock or the lock of @vma held.
- * Return: an order-0 folio, or NULL without memory.
+ * Return: a folio; or NULL: there is no memory, or its pages were not all sent to
+ * one node.
  */
-struct folio *swapmig_vma_alloc_folio(swp_entry_t entry,
+struct folio *swapmig_vma_alloc_folio(swp_entry_t entry, gfp_t gfp, int order,
 				      struct vm_area_struct *vma,
 				      unsigned long addr)
 {
@@ -392,9 +407,12 @@ struct folio *swapmig_vma_alloc_folio(swp_entry_t entry,
 	struct folio *folio;
 	pgoff_t ilx;
 
-	pol = get_vma_policy(vma, addr, 0, &ilx);
-	folio = folio_alloc_mpol(GFP_HIGHUSER_MOVABLE, 0,
-				 swapmig_tag_policy(entry, pol), ilx,
+	entry = swp_entry(swp_type(entry),
+			  round_down(swp_offset(entry), 1UL << order));
+	if (!tag_same(entry, 1U << order))
+		return NULL;
+	pol = get_vma_policy(vma, addr, order, &ilx);
+	folio = folio_alloc_mpol(gfp, order, swapmig_tag_policy(entry, pol), ilx,
 				 numa_node_id());
 	mpol_cond_put(pol);
 	return folio;

@@ -5,24 +5,25 @@
 #ifndef _MM_SWAPMIG_INTERNAL_H
 #define _MM_SWAPMIG_INTERNAL_H
 
+#include <linux/migrate.h>
 #include <linux/swapmig.h>
 
-/* ------------------------------------------------------------------------- */
-/* lru.c: folios that leave the LRU for a request, and come back              */
-/* ------------------------------------------------------------------------- */
-
-bool swapmig_isolate(struct folio *folio, struct list_head *folios);
-void swapmig_settle(struct list_head *folios);
-void swapmig_putback(struct list_head *folios);
+/* Pages of an address range that are looked at, and isolated, at once */
+#define SWAPMIG_WINDOW	512
 
 /* ------------------------------------------------------------------------- */
-/* swapout.c: evict isolated folios                                           */
+/* engines.c: the ways to place isolated folios, tried one after the other    */
 /* ------------------------------------------------------------------------- */
 
 /**
- * struct swapmig_goal - where evicted pages are to come back, and how it went
+ * struct swapmig_goal - where folios are to go, how, and how it went
  * @nid:	node to prefer for all that is allocated meanwhile, or NUMA_NO_NODE
- * @tag:	their slots are tagged with @nid; else the policy decides
+ * @tag:	slots of evicted pages are tagged with @nid; else the policy decides
+ * @reason:	enum migrate_reason
+ * @alloc:	allocates a folio that meets the goal
+ * @private:	argument of @alloc
+ * @engines:	engine list, packed
+ * @batch:	folios that an engine may keep unmapped at once
  * @hurry:	something did not answer: wait for nothing any more
  * @unseen:	folios of files that stayed, in no page table any more: no walk finds
  *		them again, unless somebody touches them
@@ -30,11 +31,55 @@ void swapmig_putback(struct list_head *folios);
 struct swapmig_goal {
 	int nid;
 	bool tag;
+	int reason;
+	new_folio_t *alloc;
+	unsigned long private;
+	u32 engines;
+	unsigned int batch;
 	bool hurry;
 	long unseen;
 };
 
-unsigned int swapout_pages(struct list_head *folios, struct swapmig_goal *goal);
+/* The longest engine list in text, with separators and the final NUL */
+#define SWAPMIG_ENGINES_LEN	64
+
+u32 swapmig_engines(void);
+int swapmig_parse_engines(const char *text, u32 *list);
+int swapmig_print_engines(u32 list, char *text, size_t size);
+void swapmig_set_engines(u32 list);
+bool swapmig_swaps(u32 list);
+long swapmig_place(struct list_head *folios, struct swapmig_goal *goal);
+
+/* ------------------------------------------------------------------------- */
+/* sysctl.c: what the administrator chose                                     */
+/* ------------------------------------------------------------------------- */
+
+unsigned int swapmig_batch(void);
+
+/* ------------------------------------------------------------------------- */
+/* direct.c, swapout.c: the engines                                           */
+/* ------------------------------------------------------------------------- */
+
+int swapmig_direct(struct list_head *folios, struct swapmig_goal *goal);
+int swapout_pages(struct list_head *folios, struct swapmig_goal *goal);
+
+/* ------------------------------------------------------------------------- */
+/* wait.c: folios that are locked, or being written                           */
+/* ------------------------------------------------------------------------- */
+
+void swapmig_start_writeback(struct list_head *folios);
+bool swapmig_wait(struct list_head *folios, struct swapmig_goal *goal);
+
+/* ------------------------------------------------------------------------- */
+/* lru.c: folios that leave the LRU for a request, and come back              */
+/* ------------------------------------------------------------------------- */
+
+bool swapmig_isolate(struct folio *folio, struct list_head *folios);
+void swapmig_settle(struct list_head *folios);
+void swapmig_unsettle(struct list_head *folios);
+bool swapmig_free_abandoned(struct folio *folio);
+bool swapmig_pinned(struct folio *folio);
+void swapmig_putback(struct list_head *folios);
 
 /* ------------------------------------------------------------------------- */
 /* forward.c: tags of swap slots                                              */

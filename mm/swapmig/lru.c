@@ -24,7 +24,7 @@ static void lru_count(struct folio *folio, long sign)
  * @folio:	folio with a reference of the caller's
  * @folios:	list that it is added to, with a reference of its own
  *
- * Context: a page table lock may be held.  Put back by swapout_pages().
+ * Context: a page table lock may be held.  Put back by swapmig_place().
  * Return: false if the folio is not on the LRU at the moment.
  */
 bool swapmig_isolate(struct folio *folio, struct list_head *folios)
@@ -36,20 +36,69 @@ bool swapmig_isolate(struct folio *folio, struct list_head *folios)
 	return true;
 }
 
-/**
- * swapmig_settle - take isolated folios off NR_ISOLATED_*
- * @folios:	isolated folios, counted
- *
- * Done once for a list, before anything can change what a folio counts as (a
- * lazily freed one that is written to is no longer file memory).
- */
-void swapmig_settle(struct list_head *folios)
+static void lru_count_all(struct list_head *folios, long sign)
 {
 	struct folio *folio;
 
 	list_for_each_entry(folio, folios, lru)
 		if (!folio_test_hugetlb(folio))
-			lru_count(folio, -1);
+			lru_count(folio, sign);
+}
+
+/**
+ * swapmig_settle - take isolated folios off NR_ISOLATED_*
+ * @folios:	isolated folios, counted
+ *
+ * Done before anything can change what a folio counts as (a lazily freed one
+ * that is written to is no longer file memory).
+ */
+void swapmig_settle(struct list_head *folios)
+{
+	lru_count_all(folios, -1);
+}
+
+/**
+ * swapmig_unsettle - count folios that stay isolated in NR_ISOLATED_* again
+ * @folios:	isolated folios, not counted
+ */
+void swapmig_unsettle(struct list_head *folios)
+{
+	lru_count_all(folios, 1);
+}
+
+/**
+ * swapmig_free_abandoned - let go of a folio that only we have
+ * @folio:	isolated folio on a list, not counted in NR_ISOLATED_*
+ *
+ * Its owner freed it meanwhile: that it did not move is no failure.
+ *
+ * Return: true if it is gone.
+ */
+bool swapmig_free_abandoned(struct folio *folio)
+{
+	if (folio_ref_count(folio) != 1 || folio_test_hugetlb(folio))
+		return false;
+	folio_clear_active(folio);
+	folio_clear_unevictable(folio);
+	list_del(&folio->lru);
+	folio_put(folio);
+	return true;
+}
+
+/**
+ * swapmig_pinned - is a folio pinned for DMA?
+ * @folio:	isolated folio
+ *
+ * A small folio that very many processes map is not taken for one.
+ *
+ * Return: true if it is, so that it cannot move.
+ */
+bool swapmig_pinned(struct folio *folio)
+{
+	if (!folio_maybe_dma_pinned(folio))
+		return false;
+	return folio_test_large(folio) ||
+	       folio_ref_count(folio) - folio_mapcount(folio) >= GUP_PIN_COUNTING_BIAS;
 }
 
 /**

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * swapmig: the one entry of all requests.
+ * swapmig: what a system call or a cpuset asks for.
  *
  * A request is worked off in windows of at most SWAPMIG_WINDOW pages: what is
- * misplaced in one is isolated under the mmap lock and handed to swapout_pages()
+ * misplaced in one is isolated under the mmap lock and handed to the engines
  * without it.  So few pages are isolated at any moment, page faults go on, and a
  * fatal signal ends the request between two windows with nothing left isolated.
  */
@@ -14,9 +14,6 @@
 
 #include "../internal.h"
 #include "internal.h"
-
-/* Pages of an address range that are looked at, and isolated, at once */
-#define SWAPMIG_WINDOW	512
 
 /*
  * What is on its way when its window is collected (freed by a child that exits,
@@ -33,6 +30,7 @@
  * @flags:	MPOL_MF_*
  * @goal:	where its pages are to go
  * @map:	new tags for what is in swap
+ * @mpol:	the same for alloc_migration_target_by_mpol(), if @goal is a policy
  * @queue:	queue_pages_range(), or NULL: only what is in swap is looked at
  */
 struct swapmig_request {
@@ -43,6 +41,7 @@ struct swapmig_request {
 	unsigned long flags;
 	struct swapmig_goal goal;
 	struct swapmig_map map;
+	struct migration_mpol mpol;
 	swapmig_queue_fn *queue;
 };
 
@@ -64,6 +63,27 @@ static unsigned long window_end(unsigned long start, unsigned long end,
 	return next > start ? min(next, end) : end;
 }
 
+/* The window of the area at @addr may not end within a huge page */
+static unsigned long window_size(struct vm_area_struct *vma)
+{
+	unsigned long size = SWAPMIG_WINDOW * PAGE_SIZE;
+
+	return is_vm_hugetlb_page(vma) ? max(size, vma_kernel_pagesize(vma)) : size;
+}
+
+/* Interleaving counts from where the object begins that @vma maps */
+static void window_interleave(struct swapmig_request *req,
+			      struct vm_area_struct *vma, unsigned long addr)
+{
+	const struct mempolicy *pol = req->mpol.pol;
+
+	if (!pol || (pol->mode != MPOL_INTERLEAVE &&
+		     pol->mode != MPOL_WEIGHTED_INTERLEAVE))
+		return;
+	mpol_cond_put(get_vma_policy(vma, addr, 0, &req->mpol.ilx));
+	req->mpol.ilx -= linear_page_index(vma, addr);
+}
+
 /*
  * Collects the window at or after @addr.  Returns where the next one begins, or
  * req->end.  *failed counts folios that should have been isolated.
@@ -75,7 +95,7 @@ static unsigned long window_collect(struct swapmig_request *req,
 	struct swapmig_swapped sw = {
 		.map = &req->map,
 		.sources = nodes_empty(req->sources) ? NULL : &req->sources,
-		.tagged = !req->queue,
+		.tagged = !req->queue || !swapmig_swaps(req->goal.engines),
 		.shared = req->flags & MPOL_MF_MOVE_ALL,
 		.folios = folios,
 	};
@@ -99,11 +119,11 @@ static unsigned long window_collect(struct swapmig_request *req,
 		mmap_read_unlock(req->mm);
 		return end;
 	}
+	end = window_end(addr, end, window_size(vma));
 	if (is_vm_hugetlb_page(vma))
-		/* Nothing is isolated; STRICT has it counted, each page once */
+		/* STRICT has those counted that cannot be isolated */
 		flags |= MPOL_MF_STRICT;
-	else
-		end = window_end(addr, end, SWAPMIG_WINDOW * PAGE_SIZE);
+	window_interleave(req, vma, addr);
 
 	swapmig_walk_swapped(vma, addr, end, &sw);
 	if (req->queue)
@@ -120,11 +140,14 @@ static bool request_orphaned(const struct swapmig_request *req)
 	return req->mm != current->mm && atomic_read(&req->mm->mm_users) == 1;
 }
 
-/* Returns the number of folios that stayed, or -EINTR after a fatal signal */
+/*
+ * Returns the number of folios that stayed, -EINTR after a fatal signal, or the
+ * errno of an engine.
+ */
 static long request_sweep(struct swapmig_request *req)
 {
 	unsigned long addr = req->start;
-	long failed = 0;
+	long failed = 0, ret = 0;
 
 	lockdep_assert_not_held(&req->mm->mmap_lock);
 	while (addr < req->end && !request_orphaned(req)) {
@@ -132,9 +155,13 @@ static long request_sweep(struct swapmig_request *req)
 
 		addr = window_collect(req, addr, &folios, &failed);
 		if (!list_empty(&folios))
-			failed += swapout_pages(&folios, &req->goal);
+			ret = swapmig_place(&folios, &req->goal);
 		if (fatal_signal_pending(current))
 			return -EINTR;
+		if (ret < 0)
+			return ret;
+		failed += ret;
+		ret = 0;
 		cond_resched();
 	}
 	return failed;
@@ -153,6 +180,16 @@ static long request_run(struct swapmig_request *req)
 	return failed < 0 ? failed : failed + req->goal.unseen;
 }
 
+/* What the administrator changes meanwhile is for the next request */
+static void request_init(struct swapmig_request *req)
+{
+	req->goal.engines = swapmig_engines();
+	req->goal.batch = swapmig_batch();
+	/* A slot that has no tag gets one if pages are to go through swap */
+	if (!swapmig_swaps(req->goal.engines))
+		req->map.other = NUMA_NO_NODE;
+}
+
 /* ------------------------------------------------------------------------- */
 /* Requests                                                                   */
 /* ------------------------------------------------------------------------- */
@@ -169,21 +206,35 @@ static long request_run(struct swapmig_request *req)
  * nodes of the request.  A slot without one is new: reclaim came in between.
  *
  * Context: process; no locks held, lru_cache_disable() called.  Sleeps.
- * Return: the number of folios that are still on @source, or -EINTR.
+ * Return: the number of folios that are still on @source; -EINTR; or -ENOMEM: the
+ * engines ended the request early, without room on @dest.
  */
 long swapmig_migrate_node(struct mm_struct *mm, int source, int dest,
 			  unsigned long flags, swapmig_queue_fn *queue)
 {
+	struct migration_target_control mtc = {
+		.nid = dest,
+		/* Who asked is told; the log need not be */
+		.gfp_mask = GFP_HIGHUSER_MOVABLE | __GFP_THISNODE | __GFP_NOWARN,
+		.reason = MR_SYSCALL,
+	};
 	struct swapmig_request req = {
 		.mm = mm,
 		.end = mm->task_size,
 		.sources = nodemask_of_node(source),
 		.flags = flags,
-		.goal = { .nid = dest, .tag = true },
+		.goal = {
+			.nid = dest,
+			.tag = true,
+			.reason = MR_SYSCALL,
+			.alloc = alloc_migration_target,
+			.private = (unsigned long)&mtc,
+		},
 		.map = { .from = &no_nodes, .to = &no_nodes, .other = dest },
 		.queue = queue,
 	};
 
+	request_init(&req);
 	return request_run(&req);
 }
 
@@ -219,6 +270,9 @@ long swapmig_retag_mm(struct mm_struct *mm, const nodemask_t *from,
 	if (req.map.other == NUMA_NO_NODE ||
 	    get_nr_swap_pages() == READ_ONCE(total_swap_pages))
 		return 0;
+	request_init(&req);
+	if (!swapmig_swaps(req.goal.engines) && !swapmig_any_tags())
+		return 0;
 	return request_sweep(&req);
 }
 
@@ -230,6 +284,7 @@ long swapmig_retag_mm(struct mm_struct *mm, const nodemask_t *from,
  * @pol:	the new policy of the range, NULL: the default
  * @flags:	MPOL_MF_*, and what @queue needs
  * @queue:	isolates what is on a given set of nodes
+ * @alloc:	allocates by a struct migration_mpol
  *
  * Also called without MPOL_MF_MOVE: neither a tag of an earlier request, nor the
  * node where read-ahead that obeyed the tag put a page, must win over the policy
@@ -241,16 +296,23 @@ long swapmig_retag_mm(struct mm_struct *mm, const nodemask_t *from,
  * is pending.
  */
 long swapmig_mbind(unsigned long start, unsigned long end,
-		   const nodemask_t *nodes, const struct mempolicy *pol,
-		   unsigned long flags, swapmig_queue_fn *queue)
+		   const nodemask_t *nodes, struct mempolicy *pol,
+		   unsigned long flags, swapmig_queue_fn *queue,
+		   new_folio_t *alloc)
 {
 	struct swapmig_request req = {
 		.mm = current->mm,
 		.start = start,
 		.end = end,
 		.flags = flags,
-		.goal = { .nid = NUMA_NO_NODE },
+		.goal = {
+			.nid = NUMA_NO_NODE,
+			.reason = MR_MEMPOLICY_MBIND,
+			.alloc = alloc,
+			.private = (unsigned long)&req.mpol,
+		},
 		.map = { .other = NUMA_NO_NODE },
+		.mpol = { .pol = pol ?: get_task_policy(current) },
 	};
 
 	/* Those that the cpuset, or the mode, made of what the caller named */
@@ -261,6 +323,7 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 		if (req.goal.tag)
 			req.map.other = req.goal.nid;
 	}
+	request_init(&req);
 	if (flags & SWAPMIG_MOVES) {
 		nodes_complement(req.sources, *nodes);
 		req.queue = queue;

@@ -97,31 +97,34 @@ static void swapped_present(struct folio *folio, struct swapmig_swapped *sw)
 	folio_unlock(folio);
 }
 
+static void swapped_pte(struct vm_area_struct *vma, unsigned long addr,
+			pte_t ptent, struct swapmig_swapped *sw)
+{
+	struct folio *folio;
+
+	if (is_swap_pte(ptent)) {
+		swp_entry_t entry = pte_to_swp_entry(ptent);
+
+		if (!non_swap_entry(entry))
+			swapped_entry(entry, sw);
+	} else if (pte_present(ptent)) {
+		folio = vm_normal_folio(vma, addr, ptent);
+		if (folio && folio_test_swapcache(folio))
+			swapped_present(folio, sw);
+	}
+}
+
 static int swapped_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 			     struct mm_walk *walk)
 {
-	struct swapmig_swapped *sw = walk->private;
 	pte_t *first, *pte;
 	spinlock_t *ptl;	/* of the page table that @pmd names */
 
 	first = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
 	if (!first)
 		return 0;
-	for (pte = first; addr != end; pte++, addr += PAGE_SIZE) {
-		pte_t ptent = ptep_get(pte);
-		struct folio *folio;
-
-		if (is_swap_pte(ptent)) {
-			swp_entry_t entry = pte_to_swp_entry(ptent);
-
-			if (!non_swap_entry(entry))
-				swapped_entry(entry, sw);
-		} else if (pte_present(ptent)) {
-			folio = vm_normal_folio(walk->vma, addr, ptent);
-			if (folio && folio_test_swapcache(folio))
-				swapped_present(folio, sw);
-		}
-	}
+	for (pte = first; addr != end; pte++, addr += PAGE_SIZE)
+		swapped_pte(walk->vma, addr, ptep_get(pte), walk->private);
 	pte_unmap_unlock(first, ptl);
 	cond_resched();
 	return 0;

@@ -46,7 +46,7 @@ TEST_F(kinds_anon, prot_none)
 	sm_fill_on(self->buf, self->len, 3, 0);
 	ASSERT_EQ(0, mprotect(self->buf, self->len, PROT_NONE));
 	EXPECT_EQ(0, MIGRATE());
-	EXPECT_SWAPPED(self->buf, self->len);
+	EXPECT_SENT(1, self->buf, self->len);
 	ASSERT_EQ(0, mprotect(self->buf, self->len, PROT_READ | PROT_WRITE));
 	EXPECT_BACK_ON(1, 0, 3);
 }
@@ -59,13 +59,14 @@ TEST_F(kinds_anon, fork_shared)
 	ASSERT_EQ(0, sm_peer_start(&one, self->buf, self->len));
 	ASSERT_EQ(0, sm_peer_start(&two, self->buf, self->len));
 	EXPECT_EQ(0, MIGRATE());
-	EXPECT_PEER_OFF(one, 0);
-	EXPECT_PEER_OFF(two, 0);
+	EXPECT_PEER_SENT(one, 1);
+	EXPECT_PEER_SENT(two, 1);
 	EXPECT_MOVED(self->buf, self->len, 1, 0, 4, true);
 	EXPECT_EQ(0, sm_peer(&one, SM_ORD_CHECK, 0, 4));
 	EXPECT_PEER_ON(one, 1);
 	/* One that has no policy finds them where mbind() of another sent them. */
 	EXPECT_EQ(0, BIND(2));
+	EXPECT_SENT(2, self->buf, self->len);
 	EXPECT_EQ(0, sm_peer(&two, SM_ORD_TOUCH, 0, 0));
 	EXPECT_EQ(0, sm_peer(&two, SM_ORD_CHECK, 0, 4));
 	EXPECT_PEER_ON(two, 2);
@@ -78,9 +79,21 @@ TEST_F(kinds_anon, fork_shared)
 	EXPECT_EQ(0, sm_peer_stop(&two));
 }
 
+/* How many pages of the two ranges are one and the same */
+static long merged(const char *one, const char *two, size_t len)
+{
+	long n = 0;
+	size_t i;
+
+	for (i = 0; i < len; i += SM_PAGE)
+		n += sm_pagemap(0, one + i) == sm_pagemap(0, two + i);
+	return n;
+}
+
 /*
  * Two halves with the same contents, merged page by page. A page that is merged
- * is so no more after swap: the second of its owners gets a copy.
+ * is so no more after swap: the second of its owners gets a copy. The kernel's own
+ * migration keeps it in one piece.
  */
 TEST_F(kinds_anon, ksm)
 {
@@ -93,14 +106,18 @@ TEST_F(kinds_anon, ksm)
 	sm_fill_on(two, half, 6, 0);
 	ASSERT_EQ(0, madvise(self->buf, self->len, MADV_MERGEABLE));
 	EXPECT_TRUE(sm_ksm_merged(self->pages));
-	EXPECT_EQ(sm_pagemap(0, one), sm_pagemap(0, two));
+	EXPECT_EQ(SM_PAGES(half), merged(one, two, half));
 
 	EXPECT_EQ(0, MIGRATE());
+	if (sm_direct())
+		EXPECT_EQ(SM_PAGES(half), merged(one, two, half));
 	EXPECT_MOVED(one, half, 1, 0, 6, true);
 	EXPECT_EQ(0, sm_bad(two, half, 6));
 	EXPECT_ON(1, two, half);
 	EXPECT_EQ(0, BIND(2));
-	EXPECT_SWAPPED(self->buf, self->len);
+	EXPECT_SENT(2, self->buf, self->len);
+	if (sm_direct())
+		EXPECT_EQ(SM_PAGES(half), merged(one, two, half));
 	EXPECT_EQ(0, sm_bad(one, half, 6));
 	EXPECT_EQ(0, sm_bad(two, half, 6));
 	EXPECT_ON(2, self->buf, self->len);
@@ -116,9 +133,13 @@ TEST_F(kinds_anon, ksm)
 /* The zero page belongs to nobody: it is neither moved nor counted. */
 TEST_F(kinds_anon, zero_page)
 {
+	__u64 zero;
+
 	sm_touch(self->buf, self->len);
+	zero = sm_pagemap(0, self->buf);
 	EXPECT_EQ(0, MIGRATE());
 	EXPECT_EQ(0, BIND(2));
+	EXPECT_EQ(zero, sm_pagemap(0, self->buf));
 	EXPECT_EQ(0, sm_swapped(0, self->buf, self->len));
 	EXPECT_EQ(0, sm_nonzero(self->buf, self->len));
 	sm_fill(self->buf, self->len, 8);
@@ -131,7 +152,7 @@ TEST_F(kinds_anon, zero_filled)
 	sm_fill_on(self->buf, self->len, 9, 0);
 	memset(self->buf, 0, self->len);
 	EXPECT_EQ(0, MIGRATE());
-	EXPECT_SWAPPED(self->buf, self->len);
+	EXPECT_SENT(1, self->buf, self->len);
 	sm_run_on_node(0);
 	EXPECT_EQ(0, sm_nonzero(self->buf, self->len));
 	EXPECT_ON(1, self->buf, self->len);
@@ -150,20 +171,45 @@ TEST_F(kinds_anon, mapped_swap_cache)
 	EXPECT_MOVES(self->buf, self->len, 10, true);
 }
 
-/* Read ahead, but mapped nowhere: page tables only have the swap entries. */
+/* All but so many pages, which are in swap, have moved; then touch them. */
+static void expect_rest_moved(struct __test_metadata *_metadata,
+			      struct _test_data_kinds_anon *self, long swapped,
+			      int to, __u64 seed)
+{
+	EXPECT_EQ(swapped, sm_swapped(0, self->buf, self->len));
+	EXPECT_EQ(self->pages - swapped, sm_on(0, self->buf, self->len, to)) {
+		TH_LOG("%s", sm_where(0, self->buf, self->len));
+	}
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, seed));
+}
+
+/*
+ * Read ahead, but mapped nowhere: page tables only have the swap entries, which
+ * the kernel's own migration leaves to whoever touches them.
+ */
 TEST_F(kinds_anon, unmapped_swap_cache)
 {
+	long swapped;
+
 	sm_fill_on(self->buf, self->len, 11, 0);
 	ASSERT_EQ(0, madvise(self->buf, self->len, MADV_PAGEOUT));
-	EXPECT_LT(self->pages / 2, sm_swapped(0, self->buf, self->len));
+	swapped = sm_swapped(0, self->buf, self->len);
+	EXPECT_LT(self->pages / 2, swapped);
 	sm_set_mempolicy(MPOL_BIND, SM_NODE(0));
 	ASSERT_EQ(0, madvise(self->buf, self->len, MADV_WILLNEED));
 	sm_set_mempolicy(MPOL_DEFAULT, 0);
 	EXPECT_EQ(0, MIGRATE());
-	EXPECT_MOVED(self->buf, self->len, 1, 0, 11, true);
+	if (sm_direct())
+		expect_rest_moved(_metadata, self, swapped, 1, 11);
+	else
+		EXPECT_MOVED(self->buf, self->len, 1, 0, 11, true);
 	ASSERT_EQ(0, madvise(self->buf, self->len, MADV_PAGEOUT));
+	swapped = sm_swapped(0, self->buf, self->len);
 	EXPECT_EQ(0, BIND(2));
-	EXPECT_MOVED(self->buf, self->len, 2, 1, 11, true);
+	if (sm_direct())
+		expect_rest_moved(_metadata, self, swapped, 2, 11);
+	else
+		EXPECT_MOVED(self->buf, self->len, 2, 1, 11, true);
 }
 
 /* Lazily freed: the old contents or zeros, nothing else. */
@@ -176,6 +222,8 @@ TEST_F(kinds_anon, madv_free)
 	ASSERT_EQ(0, madvise(self->buf, self->len, MADV_FREE));
 	EXPECT_EQ(0, MIGRATE());
 	EXPECT_OFF(0, self->buf, self->len);
+	if (sm_direct())
+		EXPECT_EQ(0, sm_swapped(0, self->buf, self->len));
 	for (i = 0; i < self->pages; i++) {
 		at = (__u64 *)(self->buf + i * SM_PAGE);
 		for (w = 0; w < 512; w++)
@@ -188,14 +236,18 @@ TEST_F(kinds_anon, madv_free)
 	EXPECT_EQ(0, sm_bad(self->buf, self->len, 13));
 }
 
+/* Not evicted; migrated they are mlocked, and counted so, as before. */
 TEST_F(kinds_anon, mlocked)
 {
 	long before = sm_vmstat("nr_mlock");
 
 	sm_fill_on(self->buf, self->len, 14, 0);
 	ASSERT_EQ(0, mlock(self->buf, self->len));
-	EXPECT_STAYS(self->buf, self->len, 14, self->pages);
+	EXPECT_MOVES_DIRECTLY(self->buf, self->len, 14, self->pages);
 	EXPECT_LE(before + self->pages / 2, sm_vmstat("nr_mlock"));
+	/* To where they came from, if they moved; and no policy */
+	EXPECT_EQ(0, BIND(0));
+	EXPECT_EQ(0, sm_mbind(self->buf, self->len, MPOL_DEFAULT, 0, 0));
 	ASSERT_EQ(0, munlock(self->buf, self->len));
 	EXPECT_MOVES(self->buf, self->len, 14, true);
 }
@@ -223,6 +275,7 @@ TEST_F(kinds_anon, referenced)
 	sm_fill_on(self->buf, self->len, 16, 0);
 	ASSERT_EQ(0, sm_vmsplice(self->buf, len, pipefd));
 	EXPECT_EQ(SM_PAGES(len), MIGRATE());
+	EXPECT_SENT(1, self->buf + len, self->len - len);
 	EXPECT_EQ(-EIO, BIND(1));
 	sm_run_on_node(0);
 	EXPECT_EQ(0, sm_bad(self->buf, self->len, 16));
@@ -236,23 +289,27 @@ TEST_F(kinds_anon, referenced)
 	close(pipefd[1]);
 }
 
-/* hugetlb pages are left alone and counted; what lies beside them moves. */
+/*
+ * hugetlb pages cannot be evicted: they are left alone and counted, and what lies
+ * beside them moves. Migration takes huge pages from the pools of the nodes.
+ */
 TEST_F(kinds_anon, hugetlb)
 {
 	size_t len = 2 * SM_HUGE;
 	char *p;
 
-	if (sm_huge(0, 2) != 2 || sm_huge(1, 2) != 2)
-		SKIP(return, "needs two huge pages on node 0 and on node 1");
+	if (sm_huge(0, 2) != 2 || sm_huge(1, 2) != 2 || sm_huge(2, 2) != 2)
+		SKIP(return, "needs two huge pages on each of the nodes 0 to 2");
 	sm_set_mempolicy(MPOL_BIND, SM_NODE(0));
 	p = mmap(NULL, len, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 	ASSERT_NE(MAP_FAILED, p);
 	sm_fill(p, len, 17);
 	sm_fill_on(self->buf, self->len, 18, 0);
-	EXPECT_STAYS(p, len, 17, 2);
+	EXPECT_MOVES_DIRECTLY(p, len, 17, 2);
 	EXPECT_MOVED(self->buf, self->len, 1, 0, 18, true);
 	munmap(p, len);
 	EXPECT_EQ(0, sm_huge(0, 0));
 	EXPECT_EQ(0, sm_huge(1, 0));
+	EXPECT_EQ(0, sm_huge(2, 0));
 }

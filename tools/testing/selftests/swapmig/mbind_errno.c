@@ -160,7 +160,7 @@ TEST_F(mbind_errno, eperm_move_all)
 		if (sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(1),
 			     MPOL_MF_MOVE | MPOL_MF_STRICT))
 			_exit(3);
-		if (sm_swapped(0, self->buf, self->len) != self->pages)
+		if (sm_sent(0, self->buf, self->len, SM_NODE(1)) != self->pages)
 			_exit(4);
 		_exit(sm_bad(self->buf, self->len, 2) ? 5 : 0);
 	}

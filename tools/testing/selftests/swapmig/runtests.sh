@@ -19,6 +19,8 @@ cgroup=/sys/fs/cgroup
 lru_gen=/sys/kernel/mm/lru_gen/enabled
 zswap=/sys/module/zswap/parameters/enabled
 pcp=$vm/percpu_pagelist_high_fraction
+engines=$vm/migration_engines
+batch=$vm/migration_batch
 tmp=${TMPDIR:-/tmp}/swapmig-tests.$$
 
 # What must not be in the kernel's log after a test, and what only says that the
@@ -31,22 +33,30 @@ complaints="$complaints|list_(add|del) corruption|vmstat_refresh|Write-error on 
 complaints="$complaints|I/O error"
 busy='soft lockup|rcu.*(stall|starved)|clocksource|hogged CPU|interrupt took'
 
-# Programs; those with a second word run under MGLRU as well, with a third one
-# only tests of which it is a part of the name
+# Programs, and with which engines each runs. A word is a run:
+#   swapout	vm.migration_engines is that
+#   seed	the same, in a kernel that has no other engine
+#   mglru	the same as seed, under MGLRU
+#   direct	vm.migration_engines is that; results have [direct] in their names
+#   own		what the program sets itself
+# "RUN:PART" runs only the tests of which PART is a part of the name, "RUN-PART" the
+# others.
 suites='
-migrate_errno
-mbind_errno
-migrate		mglru
-mbind
-kinds_anon	mglru
-kinds_file
-swapdev
-forward		mglru
-forward_life
-cpuset
-interrupt
-stress		mglru	at_once
-clients.sh
+migrate_errno	swapout	direct
+mbind_errno	swapout	direct
+sysctl		own
+engines		direct
+migrate		swapout	mglru	direct
+mbind		swapout	direct
+kinds_anon	swapout	mglru	direct
+kinds_file	swapout	direct
+swapdev		swapout
+forward		swapout	mglru
+forward_life	swapout
+cpuset		swapout	direct
+interrupt	swapout	direct
+stress		seed	mglru:at_once	direct
+clients.sh	swapout
 '
 
 say()
@@ -91,6 +101,7 @@ state()
 	sed 's/^/mount /' /proc/mounts
 	ls -d "$cgroup"/swapmig* 2> /dev/null
 	for f in "$vm"/nr_hugepages "$vm"/page-cluster "$pcp" "$zswap" \
+		"$engines" "$batch" \
 		/sys/kernel/mm/ksm/run /sys/block/zram0/disksize \
 		"$cgroup"/cgroup.subtree_control
 	do
@@ -122,6 +133,8 @@ restore()
 	put "$old_zswap" "$zswap"
 	put "$old_pcp" "$pcp"
 	put "$old_cluster" "$vm/page-cluster"
+	put "$old_engines" "$engines"
+	put "$old_batch" "$batch"
 	put 1 /sys/block/zram0/reset
 	rm -f /var/tmp/swapmig.*
 } > /dev/null 2>&1
@@ -234,32 +247,60 @@ check_after()
 	fi
 }
 
-# run_program PROG [mglru [PART]]
+# may_run RUN: has this kernel what it needs?
+may_run()
+{
+	case $1 in
+	direct)
+		[ -n "$direct" ];;
+	seed)
+		[ -z "$direct" ];;
+	mglru)
+		[ -z "$direct" ] && [ -w "$lru_gen" ];;
+	*)
+		true;;
+	esac
+}
+
+# run_program PROG RUN[:PART|-PART]
 run_program()
 {
 	prog=$1
+	run=${2%%[:-]*}
+	part=${2#"$run"}
 	base=${prog%.sh}
 	tag=
-	if [ -n "${2:-}" ]; then
-		tag="[$2]"
-	fi
+	may_run "$run" || return 0
+	case $run in
+	direct | mglru)
+		tag="[$run]";;
+	esac
 	args=
 	nr=0
 
 	for name in $("$here/$prog" --names); do
-		case $name in
-		*"${3:-}"*)
-			if selected "$name$tag"; then
-				args="$args -r $name"
-				nr=$((nr + 1))
-			fi;;
+		case $part in
+		:*)
+			case $name in *"${part#:}"*) ;; *) continue;; esac;;
+		-*)
+			case $name in *"${part#-}"*) continue;; esac;;
 		esac
+		if selected "$name$tag"; then
+			args="$args -r $name"
+			nr=$((nr + 1))
+		fi
 	done
 	[ "$nr" -gt 0 ] || return 0
 
-	if [ -n "$tag" ]; then
-		put 7 "$lru_gen"
-	fi
+	case $run in
+	direct)
+		put direct "$engines";;
+	mglru)
+		put swapout "$engines"
+		put 7 "$lru_gen";;
+	swapout | seed)
+		put swapout "$engines";;
+	esac
 	state > "$tmp/before"
 	mark="swapmig-selftest $base$tag $$"
 	echo "$mark" > /dev/kmsg
@@ -272,6 +313,7 @@ run_program()
 	} | convert "$base" "$tag" "$nr" | report
 	check_after "$base" "$tag" "$mark"
 	put 0 "$lru_gen"
+	put "$old_engines" "$engines"
 }
 
 # The unit tests ran when the kernel booted.
@@ -313,17 +355,21 @@ old_zswap=$(get "$zswap")
 old_pcp=$(get "$pcp")
 old_cluster=$(get "$vm/page-cluster")
 old_gen=$(get "$lru_gen")
+old_engines=$(get "$engines")
+old_batch=$(get "$batch")
+case " $old_engines " in
+*" direct "*)
+	direct=yes;;
+*)
+	direct=;;
+esac
 put 0 "$lru_gen"
 
 kunit
-echo "$suites" | while read -r prog mglru part; do
-	[ -n "$prog" ] || continue
-	run_program "$prog" < /dev/null
-	if [ -n "$mglru" ] && [ -w "$lru_gen" ]; then
-		run_program "$prog" "$mglru" "$part" < /dev/null
-	elif [ -n "$mglru" ] && selected "${prog}[$mglru]"; then
-		say "ok ${prog}[$mglru] # SKIP needs CONFIG_LRU_GEN"
-	fi
+echo "$suites" | while read -r prog runs; do
+	for run in $runs; do
+		run_program "$prog" "$run" < /dev/null
+	done
 done
 
 put "$old_gen" "$lru_gen"

@@ -230,18 +230,23 @@ static pid_t start_cpuset_changer(struct shared *s, pid_t target)
 	_exit(0);
 }
 
-/* Were there so many moves, some of all the rest, and pages that went out? */
-static bool enough(struct shared *s, long moves, long swaps, long pswpout)
+/* Pages that left for another node, or for swap, since the machine started */
+static long departed(void)
+{
+	return sm_vmstat(sm_direct() ? "pgmigrate_success" : "pswpout");
+}
+
+/* Were there so many moves, some of all the rest, and pages that left? */
+static bool enough(struct shared *s, long moves, long swaps, long pages)
 {
 	return now(s->moves) >= moves && now(s->rounds) >= 2 * THREADS &&
-	       now(s->acts) >= 2 && swaps >= 5 &&
-	       sm_vmstat("pswpout") >= pswpout;
+	       now(s->acts) >= 2 && swaps >= 5 && departed() >= pages;
 }
 
 static void stress(struct __test_metadata *_metadata, char *buf, size_t len,
 		   int actions, long moves)
 {
-	long pswpout = sm_vmstat("pswpout") + SM_PAGES(len), said = 0;
+	long pages = departed() + SM_PAGES(len), said = 0;
 	struct shared *s = sm_map_shared(sizeof(*s));
 	long swaps = actions & SWAPPING ? 0 : 5;
 	pid_t subj, movers[3] = { 0 };
@@ -264,7 +269,7 @@ static void stress(struct __test_metadata *_metadata, char *buf, size_t len,
 
 	/* Much more than enough is too much: something does not happen at all. */
 	while (!now(s->errors) && now(s->moves) < 1000 * moves &&
-	       !enough(s, moves, swaps, pswpout)) {
+	       !enough(s, moves, swaps, pages)) {
 		if (actions & SWAPPING) {
 			EXPECT_EQ(0, sm_swap_off());
 			EXPECT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
@@ -276,10 +281,10 @@ static void stress(struct __test_metadata *_metadata, char *buf, size_t len,
 		}
 		sm_nap();
 	}
-	EXPECT_TRUE(now(s->errors) || enough(s, moves, swaps, pswpout)) {
+	EXPECT_TRUE(now(s->errors) || enough(s, moves, swaps, pages)) {
 		TH_LOG("%ld moves, %ld rounds, %ld acts, %ld swaps, %ld pages short",
 		       now(s->moves), now(s->rounds), now(s->acts), swaps,
-		       pswpout - sm_vmstat("pswpout"));
+		       pages - departed());
 	}
 	__atomic_store_n(&s->stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < nr; i++)

@@ -66,6 +66,16 @@
 #define EXPECT_SWAPPED(addr, len)					\
 	sm_expect_gone(_metadata, __LINE__, addr, len, true)
 
+/* Anonymous memory is where a request to a node, or to some nodes, puts it */
+#define EXPECT_SENT(node, addr, len)					\
+	sm_expect_sent(_metadata, __LINE__, 0, addr, len, SM_NODE(node))
+#define EXPECT_SENT_TO(nodes, addr, len)				\
+	sm_expect_sent(_metadata, __LINE__, 0, addr, len, nodes)
+#define EXPECT_PID_SENT(pid, node, addr, len)				\
+	sm_expect_sent(_metadata, __LINE__, pid, addr, len, SM_NODE(node))
+#define EXPECT_PEER_SENT(peer, node)					\
+	sm_expect_peer_sent(_metadata, __LINE__, &(peer), node)
+
 static inline void sm_expect_on(struct __test_metadata *_metadata, int line,
 				pid_t pid, const void *addr, size_t len,
 				int node)
@@ -107,8 +117,45 @@ static inline void sm_expect_gone(struct __test_metadata *_metadata, int line,
 }
 
 /*
- * After a request all pages are gone from the page tables. Then touch them on a
- * CPU of @cpunode: they must be on @to with their contents.
+ * How many pages of anonymous memory are where a request puts them before anybody
+ * touches them: in swap, or on @nodes if the kernel migrates them itself.
+ */
+static inline long sm_sent(pid_t pid, const void *addr, size_t len,
+			   unsigned long nodes)
+{
+	struct sm_count c;
+	long n = 0;
+	int i;
+
+	if (sm_count(pid, addr, len, &c))
+		return -1;
+	if (!sm_direct())
+		return c.swapped;
+	for (i = 0; i < SM_NODES; i++)
+		if (nodes & SM_NODE(i))
+			n += c.node[i];
+	return n;
+}
+
+static inline void sm_expect_sent(struct __test_metadata *_metadata, int line,
+				  pid_t pid, const void *addr, size_t len,
+				  unsigned long nodes)
+{
+	EXPECT_EQ(SM_PAGES(len), sm_sent(pid, addr, len, nodes)) {
+		TH_LOG("line %d: %s", line, sm_where(pid, addr, len));
+	}
+}
+
+static inline void sm_expect_peer_sent(struct __test_metadata *_metadata, int line,
+				       const struct sm_peer *p, int node)
+{
+	sm_expect_sent(_metadata, line, p->pid, p->buf, p->len, SM_NODE(node));
+}
+
+/*
+ * After a request all pages are gone from the page tables; or they are on @to
+ * already, if the kernel migrates them itself. Then touch them on a CPU of
+ * @cpunode: they must be on @to with their contents.
  */
 #define EXPECT_MOVED(...) sm_expect_moved(_metadata, __LINE__, __VA_ARGS__)
 
@@ -116,7 +163,10 @@ static inline void sm_expect_moved(struct __test_metadata *_metadata, int line,
 				   const void *addr, size_t len, int to,
 				   int cpunode, __u64 seed, bool anon)
 {
-	sm_expect_gone(_metadata, line, addr, len, anon);
+	if (sm_direct())
+		sm_expect_on(_metadata, line, 0, addr, len, to);
+	else
+		sm_expect_gone(_metadata, line, addr, len, anon);
 	sm_run_on_node(cpunode);
 	EXPECT_EQ(0, sm_bad(addr, len, seed)) {
 		TH_LOG("line %d", line);
@@ -162,7 +212,24 @@ static inline void sm_expect_stays(struct __test_metadata *_metadata, int line,
 	EXPECT_EQ(0, sm_mbind(addr, len, MPOL_DEFAULT, 0, 0));
 }
 
-/* Fresh pages with a pattern on @from are sent to @to, and are in swap then. */
+/* What cannot go by way of swap moves all the same if the kernel migrates it. */
+#define EXPECT_MOVES_DIRECTLY(...)					\
+	sm_expect_moves_directly(_metadata, __LINE__, __VA_ARGS__)
+
+static inline void sm_expect_moves_directly(struct __test_metadata *_metadata,
+					    int line, void *addr, size_t len,
+					    __u64 seed, long left)
+{
+	if (sm_direct())
+		sm_expect_moves(_metadata, line, addr, len, seed, true);
+	else
+		sm_expect_stays(_metadata, line, addr, len, seed, left);
+}
+
+/*
+ * Fresh pages with a pattern on @from are sent to @to, and are in swap then: for
+ * tests that are about swap.
+ */
 #define EVICT(from, to, seed) do {					\
 	int __from = (from);						\
 									\

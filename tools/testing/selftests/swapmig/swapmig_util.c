@@ -66,6 +66,15 @@ long sm_read_long(const char *path)
 	return ret < 0 ? ret : strtol(buf, NULL, 10);
 }
 
+/* Is a page that has to move on its new node at once? Else it goes by way of swap. */
+bool sm_direct(void)
+{
+	char list[128];
+
+	return sm_read(SM_ENGINES, list, sizeof(list)) > 0 &&
+	       !strncmp(list, "direct", 6);
+}
+
 int sm_write(const char *path, const char *fmt, ...)
 {
 	char buf[256];

@@ -66,6 +66,12 @@ bool sm_isolated_settles(void);
 int sm_nodes(void);
 void sm_run_on_node(int node);
 
+/* The migration engines */
+#define SM_ENGINES	"/proc/sys/vm/migration_engines"
+#define SM_BATCH	"/proc/sys/vm/migration_batch"
+
+bool sm_direct(void);
+
 /* The system calls, raw: results are 0 or more, or -errno */
 #define SM_MAXNODE	65UL
 long sm_mbind(void *addr, size_t len, int mode, unsigned long mask,

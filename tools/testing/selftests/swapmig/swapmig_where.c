@@ -230,7 +230,11 @@ long sm_huge(int node, long nr)
 /* Take all memory of @node but @keep bytes for huge pages. */
 long sm_hog(int node, size_t keep)
 {
-	long want = (sm_node_kib(node, "MemFree") - (long)(keep / 1024)) / 2048;
+	long want;
 
+	/* Page cache gives way, and free pages are brought together */
+	sm_write("/proc/sys/vm/drop_caches", "1");
+	sm_write("/proc/sys/vm/compact_memory", "1");
+	want = (sm_node_kib(node, "MemFree") - (long)(keep / 1024)) / 2048;
 	return want > 0 ? sm_huge(node, want) : -ENOMEM;
 }

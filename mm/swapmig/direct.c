@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * swapmig: engine "direct", the kernel's own migration.
+ *
+ * It is only ever asked to migrate without waiting, which is also what it tries
+ * first when it may wait.  What it leaves because it is locked, or being written,
+ * is waited for here, where the wait has an end.
+ */
+
+#include <linux/fs.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+
+#include "internal.h"
+
+/* Each of them makes up to ten attempts */
+#define DIRECT_PASSES	3
+
+/* Dirty pages of a file system that cannot migrate them: they have to be clean */
+static void direct_clean(struct list_head *folios)
+{
+	struct folio *folio, *next;
+	LIST_HEAD(dirty);
+
+	list_for_each_entry_safe(folio, next, folios, lru) {
+		struct address_space *mapping;
+
+		if (!folio_test_dirty(folio) || folio_test_swapbacked(folio) ||
+		    !folio_trylock(folio))
+			continue;
+		mapping = folio_mapping(folio);
+		if (mapping && !mapping->a_ops->migrate_folio)
+			list_move_tail(&folio->lru, &dirty);
+		folio_unlock(folio);
+	}
+	swapmig_start_writeback(&dirty);
+	list_splice_tail(&dirty, folios);
+}
+
+/**
+ * swapmig_direct - engine "direct"
+ * @folios:	isolated folios; those that stayed afterwards
+ * @goal:	where they are to go; @goal->hurry is updated
+ *
+ * Context: process; no locks held.  Sleeps.  Ends between two passes when a fatal
+ * signal is pending.
+ * Return: 0, or -ENOMEM without room for all of them.
+ */
+int swapmig_direct(struct list_head *folios, struct swapmig_goal *goal)
+{
+	struct folio *folio, *next;
+	LIST_HEAD(pinned);
+	int pass, ret = 0;
+
+	/* Else each attempt would unmap them for nothing */
+	list_for_each_entry_safe(folio, next, folios, lru)
+		if (swapmig_pinned(folio))
+			list_move_tail(&folio->lru, &pinned);
+
+	for (pass = 0; !list_empty(folios) && pass < DIRECT_PASSES; pass++) {
+		if (pass) {
+			direct_clean(folios);
+			if (!swapmig_wait(folios, goal))
+				break;
+		}
+		ret = migrate_pages(folios, goal->alloc, NULL, goal->private,
+				    MIGRATE_ASYNC, goal->reason, NULL);
+		if (ret < 0)
+			break;
+	}
+	list_splice_tail(&pinned, folios);
+	return min(ret, 0);
+}

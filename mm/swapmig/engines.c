@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * swapmig: the migration engines, and the list in which they are tried.
+ *
+ * An engine takes a list of isolated folios and leaves on it those that it could
+ * not place, for the next one.  A new engine is one file and one row below.
+ */
+
+#include <linux/init.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/string.h>
+
+#include "internal.h"
+
+/* ------------------------------------------------------------------------- */
+/* Engines                                                                    */
+/* ------------------------------------------------------------------------- */
+
+/**
+ * struct swapmig_engine - one way to place folios
+ * @name:	as in vm.migration_engines
+ * @place:	the function, or NULL if what it needs is not built in.  Takes
+ *		folios that are counted in NR_ISOLATED_*, leaves those it could
+ *		not place, counted again.  Returns 0, or the errno that made it end
+ *		before it had tried all of them.
+ * @batched:	it gets @batch folios of the goal at once, because it keeps all
+ *		of them unmapped while it works; else all of a window
+ * @swaps:	it sends pages through swap, so slots need tags
+ */
+struct swapmig_engine {
+	const char *name;
+	int (*place)(struct list_head *folios, struct swapmig_goal *goal);
+	bool batched;
+	bool swaps;
+};
+
+/* In the order of the default list; zero ends a list */
+enum engine_id {
+	ENGINE_NONE,
+	ENGINE_DIRECT,
+	ENGINE_SWAPOUT,
+	NR_ENGINES,
+};
+
+static const struct swapmig_engine engines[NR_ENGINES] = {
+	[ENGINE_DIRECT] = {
+		.name		= "direct",
+		.place		= IS_ENABLED(CONFIG_MIGRATION) ? swapmig_direct : NULL,
+		.batched	= true,
+	},
+	[ENGINE_SWAPOUT] = {
+		.name		= "swapout",
+		.place		= swapout_pages,
+		.swaps		= true,
+	},
+};
+
+/* ------------------------------------------------------------------------- */
+/* Engine lists                                                               */
+/* ------------------------------------------------------------------------- */
+
+/* A list is packed, its first engine lowest, so that readers need no lock */
+#define ENGINE_BITS	4
+#define ENGINE_MASK	((1U << ENGINE_BITS) - 1)
+#define ENGINES_MAX	(32 / ENGINE_BITS)
+
+static_assert(NR_ENGINES <= ENGINE_MASK && NR_ENGINES - 1 <= ENGINES_MAX);
+
+/* What the administrator chose; zero: nothing yet */
+static u32 engine_list __read_mostly;
+
+/* Takes the first engine off a list; ENGINE_NONE at its end */
+static enum engine_id engine_shift(u32 *list)
+{
+	enum engine_id id = *list & ENGINE_MASK;
+
+	*list >>= ENGINE_BITS;
+	return id;
+}
+
+static enum engine_id engine_find(const char *name)
+{
+	enum engine_id id;
+
+	for (id = ENGINE_NONE + 1; id < NR_ENGINES; id++)
+		if (engines[id].place && !strcmp(name, engines[id].name))
+			return id;
+	return ENGINE_NONE;
+}
+
+/* All that are built in */
+static u32 engines_default(void)
+{
+	enum engine_id id;
+	u32 list = 0;
+
+	for (id = NR_ENGINES - 1; id > ENGINE_NONE; id--)
+		if (engines[id].place)
+			list = list << ENGINE_BITS | id;
+	return list;
+}
+
+/**
+ * swapmig_engines - the engine list for a new request
+ *
+ * Return: the packed list; a request keeps to it until it ends.
+ */
+u32 swapmig_engines(void)
+{
+	return READ_ONCE(engine_list) ?: engines_default();
+}
+
+/**
+ * swapmig_set_engines - choose the engine list for requests to come
+ * @list:	packed list from swapmig_parse_engines()
+ */
+void swapmig_set_engines(u32 list)
+{
+	WRITE_ONCE(engine_list, list);
+}
+
+/**
+ * swapmig_swaps - does a list have an engine that sends pages through swap?
+ * @list:	packed list
+ *
+ * Return: true if it does, so that a page that is in swap already has to be sent
+ * on as well.
+ */
+bool swapmig_swaps(u32 list)
+{
+	enum engine_id id;
+
+	while ((id = engine_shift(&list)))
+		if (engines[id].swaps)
+			return true;
+	return false;
+}
+
+/**
+ * swapmig_parse_engines - read an engine list
+ * @text:	names of engines with blanks or commas between them
+ * @list:	the packed list; unchanged on error
+ *
+ * Return: 0, or -EINVAL: a name that is unknown, repeated or not built in, or
+ * no name at all.
+ */
+int swapmig_parse_engines(const char *text, u32 *list)
+{
+	char copy[SWAPMIG_ENGINES_LEN];
+	unsigned long seen = 0;
+	unsigned int nr = 0;
+	char *rest = copy;
+	u32 new = 0;
+	char *name;
+
+	if (strscpy(copy, text, sizeof(copy)) < 0)
+		return -EINVAL;
+	while ((name = strsep(&rest, ", \t\n"))) {
+		enum engine_id id = engine_find(name);
+
+		if (!*name)
+			continue;
+		if (!id || seen & BIT(id))
+			return -EINVAL;
+		seen |= BIT(id);
+		new |= id << (nr++ * ENGINE_BITS);
+	}
+	if (!new)
+		return -EINVAL;
+	*list = new;
+	return 0;
+}
+
+/**
+ * swapmig_print_engines - the text of an engine list
+ * @list:	packed list
+ * @text:	buffer
+ * @size:	its size in bytes
+ *
+ * Return: the number of characters written, without the final NUL.
+ */
+int swapmig_print_engines(u32 list, char *text, size_t size)
+{
+	enum engine_id id;
+	int len = 0;
+
+	*text = '\0';
+	while ((id = engine_shift(&list)))
+		len += scnprintf(text + len, size - len, "%s%s",
+				 len ? " " : "", engines[id].name);
+	return len;
+}
+
+/* ------------------------------------------------------------------------- */
+/* The entry                                                                  */
+/* ------------------------------------------------------------------------- */
+
+static int engine_run(const struct swapmig_engine *engine,
+		      struct list_head *folios, struct swapmig_goal *goal)
+{
+	LIST_HEAD(left);
+	int err = 0;
+
+	if (!engine->batched)
+		return engine->place(folios, goal);
+	while (!err && !list_empty(folios) && !fatal_signal_pending(current)) {
+		struct list_head *last = folios->next;
+		unsigned int nr;
+		LIST_HEAD(batch);
+
+		for (nr = 1; nr < goal->batch && !list_is_last(last, folios); nr++)
+			last = last->next;
+		list_cut_position(&batch, folios, last);
+		err = engine->place(&batch, goal);
+		list_splice_tail(&batch, &left);
+		cond_resched();
+	}
+	list_splice(&left, folios);
+	return err;
+}
+
+/**
+ * swapmig_place - place isolated folios: the one entry to the engines
+ * @folios:	isolated folios, counted in NR_ISOLATED_*; empty afterwards
+ * @goal:	where they are to go; @goal->hurry and unseen are updated
+ *
+ * Runs the engines of @goal->engines in order on what is left, settles the rest
+ * with NR_ISOLATED_* and puts it back.  A folio that was evicted is placed.
+ *
+ * Context: process, not inside of reclaim; no locks held.  Sleeps.  Ends early
+ * when a fatal signal is pending.
+ * Return: the number of folios not placed, without those in @goal->unseen (a large
+ * folio counts as one), or the errno of the last engine, which ends the request.
+ */
+long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
+{
+	struct folio *folio, *next;
+	u32 list = goal->engines;
+	enum engine_id id;
+	long left = 0;
+	int err = 0;
+
+	while (!list_empty(folios) && !fatal_signal_pending(current) &&
+	       (id = engine_shift(&list)))
+		err = engine_run(&engines[id], folios, goal);
+
+	swapmig_settle(folios);
+	list_for_each_entry_safe(folio, next, folios, lru) {
+		if (swapmig_free_abandoned(folio))
+			continue;
+		/* Reclaim unmaps before it knows; by its slot a page is found again */
+		if (folio_test_anon(folio) || folio_test_swapcache(folio) ||
+		    folio_mapped(folio))
+			left++;
+		else
+			goal->unseen++;
+	}
+	if (list_empty(folios))
+		err = 0;
+	swapmig_putback(folios);
+	return err ?: left;
+}
+
+#include "tests/engines_kunit.c"

@@ -42,7 +42,7 @@ lint: kernel
 	@scripts/lint all '$(TESTS)'
 	@scripts/lint $(CONFIG) '$(TESTS)'
 
-## tree: build/linux: base, new files and hooks [LINUX_TARBALL=a 6.12.y tarball]
+## tree: build/linux, base with new files and hooks [LINUX_TARBALL=a 6.12.y tarball]
 tree: deps
 	@scripts/prepare-tree
 

@@ -278,18 +278,21 @@ TEST_F(swapdev, copies_in_zswap_follow)
 TEST_F(swapdev, no_room_when_it_comes_back)
 {
 	const int target = SM_NODES - 1;
-	size_t len = 16 * SM_MIB;
+	size_t len = 32 * SM_MIB;
 	char *p = sm_map(len);
 	struct sm_count c;
+	long hogged, left;
 
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
 	sm_fill_on(p, len, 10, 0);
 	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(target)));
 	EXPECT_SWAPPED(p, len);
-	if (sm_hog(target, SM_MIB) <= 0 ||
-	    sm_node_kib(target, "MemFree") >= (long)(len / 1024)) {
+	hogged = sm_hog(target, SM_MIB);
+	left = sm_node_kib(target, "MemFree");
+	if (hogged <= 0 || left >= (long)(len / 1024)) {
 		sm_huge(target, 0);
-		SKIP(return, "needs huge pages that fill node %d", target);
+		SKIP(return, "needs node %d full: %ld huge pages, %ld KiB free",
+		     target, hogged, left);
 	}
 	sm_run_on_node(0);
 	EXPECT_EQ(0, sm_bad(p, len, 10));

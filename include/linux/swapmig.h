@@ -44,6 +44,10 @@ typedef long swapmig_queue_fn(struct mm_struct *mm, unsigned long start,
 			      unsigned long end, nodemask_t *nodes,
 			      unsigned long flags, struct list_head *folios);
 
+/* add_folio_for_migration() of mm/migrate.c: isolates what is at one address */
+typedef int swapmig_add_fn(struct mm_struct *mm, const void __user *p, int node,
+			   struct list_head *folios, bool migrate_all);
+
 struct migration_mpol {		/* for alloc_migration_target_by_mpol() */
 	struct mempolicy *pol;
 	pgoff_t ilx;
@@ -62,6 +66,12 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 		   new_folio_t *alloc);
 long swapmig_retag_mm(struct mm_struct *mm, const nodemask_t *from,
 		      const nodemask_t *to, unsigned long flags);
+
+/* pages.c: what move_pages() asks for */
+int swapmig_move_pages(struct mm_struct *mm, const nodemask_t *allowed,
+		       unsigned long nr, const void __user *pages,
+		       const int __user *nodes, int __user *status, bool shared,
+		       swapmig_add_fn *add);
 
 /* forward.c: swap slots remember the node that their page was sent to */
 int swapmig_tag_slot(struct folio *folio, swp_entry_t entry);
@@ -198,6 +208,15 @@ static inline long swapmig_retag_mm(struct mm_struct *mm, const nodemask_t *from
 				    const nodemask_t *to, unsigned long flags)
 {
 	return 0;
+}
+
+static inline int swapmig_move_pages(struct mm_struct *mm,
+				     const nodemask_t *allowed, unsigned long nr,
+				     const void __user *pages,
+				     const int __user *nodes, int __user *status,
+				     bool shared, swapmig_add_fn *add)
+{
+	return -ENOSYS;
 }
 
 static inline int swapmig_tag_slot(struct folio *folio, swp_entry_t entry)

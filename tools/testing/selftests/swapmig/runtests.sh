@@ -36,6 +36,7 @@ busy='soft lockup|rcu.*(stall|starved)|clocksource|hogged CPU|interrupt took'
 # Programs, and with which engines each runs. A word is a run:
 #   swapout	vm.migration_engines is that
 #   seed	the same, in a kernel that has no other engine
+#   evict	the same, in a kernel that has others as well
 #   mglru	the same as seed, under MGLRU
 #   direct	vm.migration_engines is that; results have [direct] in their names
 #   own		what the program sets itself
@@ -50,6 +51,8 @@ migrate		swapout	mglru	direct
 mbind		swapout	direct
 kinds_anon	swapout	mglru	direct
 kinds_file	swapout	direct
+kinds_thp	evict	direct-mthp_from_zram
+move_pages	evict	direct
 swapdev		swapout
 forward		swapout	mglru
 forward_life	swapout
@@ -251,7 +254,7 @@ check_after()
 may_run()
 {
 	case $1 in
-	direct)
+	direct | evict)
 		[ -n "$direct" ];;
 	seed)
 		[ -z "$direct" ];;
@@ -298,7 +301,7 @@ run_program()
 	mglru)
 		put swapout "$engines"
 		put 7 "$lru_gen";;
-	swapout | seed)
+	swapout | seed | evict)
 		put swapout "$engines";;
 	esac
 	state > "$tmp/before"

@@ -211,6 +211,13 @@ long sm_migrate(pid_t pid, unsigned long from, unsigned long to)
 	return result(syscall(SYS_migrate_pages, pid, SM_MAXNODE, &from, &to));
 }
 
+long sm_move_pages(pid_t pid, size_t nr, void **pages, const int *nodes,
+		   int *status, int flags)
+{
+	return result(syscall(SYS_move_pages, pid, nr, pages, nodes, status,
+			      flags));
+}
+
 static void *map(size_t len, int flags)
 {
 	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS,

@@ -79,6 +79,8 @@ long sm_mbind(void *addr, size_t len, int mode, unsigned long mask,
 long sm_set_mempolicy(int mode, unsigned long mask);
 long sm_get_mempolicy(void *addr, int *mode, unsigned long *mask);
 long sm_migrate(pid_t pid, unsigned long from, unsigned long to);
+long sm_move_pages(pid_t pid, size_t nr, void **pages, const int *nodes,
+		   int *status, int flags);
 
 /* Memory and its contents */
 void *sm_map(size_t len);
@@ -110,6 +112,7 @@ long sm_node_kib(int node, const char *field);
 void sm_trim_pcp(bool on);
 long sm_huge(int node, long nr);
 long sm_hog(int node, size_t keep);
+long sm_smaps_kib(const void *addr, const char *field);
 
 /* Credentials: given up for good, in this process */
 int sm_drop_root(void);

@@ -214,17 +214,43 @@ void sm_trim_pcp(bool on)
 	sm_run_on_node(-1);
 }
 
-/* Have so many huge pages on @node; how many there are then, or -errno. */
-long sm_huge(int node, long nr)
+static const char *huge_path(int node)
 {
-	char path[128];
-	int ret;
+	static char path[128];
 
 	snprintf(path, sizeof(path),
 		 "/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/nr_hugepages",
 		 node);
-	ret = sm_write(path, "%ld", nr);
-	return ret ? ret : sm_read_long(path);
+	return path;
+}
+
+/* Have so many huge pages on @node; how many there are then, or -errno. */
+long sm_huge(int node, long nr)
+{
+	int ret = sm_write(huge_path(node), "%ld", nr);
+
+	return ret ? ret : sm_read_long(huge_path(node));
+}
+
+/* A field of smaps, for the area of this process that @addr is in */
+long sm_smaps_kib(const void *addr, const char *field)
+{
+	unsigned long from, to, want = (uintptr_t)addr;
+	FILE *f = fopen("/proc/self/smaps", "r");
+	bool here = false;
+	char line[512];
+	long ret = -1;
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			here = want >= from && want < to;
+		else if (here && !strncmp(line, field, strlen(field)))
+			ret = strtol(line + strlen(field), NULL, 10);
+	}
+	fclose(f);
+	return ret;
 }
 
 /* Take all memory of @node but @keep bytes for huge pages. */
@@ -236,5 +262,7 @@ long sm_hog(int node, size_t keep)
 	sm_write("/proc/sys/vm/drop_caches", "1");
 	sm_write("/proc/sys/vm/compact_memory", "1");
 	want = (sm_node_kib(node, "MemFree") - (long)(keep / 1024)) / 2048;
-	return want > 0 ? sm_huge(node, want) : -ENOMEM;
+	if (want <= 0)
+		return -ENOMEM;
+	return sm_huge(node, sm_read_long(huge_path(node)) + want);
 }

@@ -36,21 +36,13 @@ struct swapmig_engine {
 	bool swaps;
 };
 
-/* In the order of the default list; zero ends a list */
-enum engine_id {
-	ENGINE_NONE,
-	ENGINE_DIRECT,
-	ENGINE_SWAPOUT,
-	NR_ENGINES,
-};
-
-static const struct swapmig_engine engines[NR_ENGINES] = {
-	[ENGINE_DIRECT] = {
+static const struct swapmig_engine engines[NR_SWAPMIG_ENGINES] = {
+	[SWAPMIG_DIRECT] = {
 		.name		= "direct",
 		.place		= IS_ENABLED(CONFIG_MIGRATION) ? swapmig_direct : NULL,
 		.batched	= true,
 	},
-	[ENGINE_SWAPOUT] = {
+	[SWAPMIG_SWAPOUT] = {
 		.name		= "swapout",
 		.place		= swapout_pages,
 		.swaps		= true,
@@ -66,37 +58,37 @@ static const struct swapmig_engine engines[NR_ENGINES] = {
 #define ENGINE_MASK	((1U << ENGINE_BITS) - 1)
 #define ENGINES_MAX	(32 / ENGINE_BITS)
 
-static_assert(NR_ENGINES <= ENGINE_MASK && NR_ENGINES - 1 <= ENGINES_MAX);
+static_assert(NR_SWAPMIG_ENGINES <= ENGINE_MASK && NR_SWAPMIG_ENGINES - 1 <= ENGINES_MAX);
 
 /* What the administrator chose; zero: nothing yet */
 static u32 engine_list __read_mostly;
 
-/* Takes the first engine off a list; ENGINE_NONE at its end */
-static enum engine_id engine_shift(u32 *list)
+/* Takes the first engine off a list; SWAPMIG_NONE at its end */
+static enum swapmig_engine_id engine_shift(u32 *list)
 {
-	enum engine_id id = *list & ENGINE_MASK;
+	enum swapmig_engine_id id = *list & ENGINE_MASK;
 
 	*list >>= ENGINE_BITS;
 	return id;
 }
 
-static enum engine_id engine_find(const char *name)
+static enum swapmig_engine_id engine_find(const char *name)
 {
-	enum engine_id id;
+	enum swapmig_engine_id id;
 
-	for (id = ENGINE_NONE + 1; id < NR_ENGINES; id++)
+	for (id = SWAPMIG_NONE + 1; id < NR_SWAPMIG_ENGINES; id++)
 		if (engines[id].place && !strcmp(name, engines[id].name))
 			return id;
-	return ENGINE_NONE;
+	return SWAPMIG_NONE;
 }
 
 /* All that are built in */
 static u32 engines_default(void)
 {
-	enum engine_id id;
+	enum swapmig_engine_id id;
 	u32 list = 0;
 
-	for (id = NR_ENGINES - 1; id > ENGINE_NONE; id--)
+	for (id = NR_SWAPMIG_ENGINES - 1; id > SWAPMIG_NONE; id--)
 		if (engines[id].place)
 			list = list << ENGINE_BITS | id;
 	return list;
@@ -130,7 +122,7 @@ void swapmig_set_engines(u32 list)
  */
 bool swapmig_swaps(u32 list)
 {
-	enum engine_id id;
+	enum swapmig_engine_id id;
 
 	while ((id = engine_shift(&list)))
 		if (engines[id].swaps)
@@ -158,7 +150,7 @@ int swapmig_parse_engines(const char *text, u32 *list)
 	if (strscpy(copy, text, sizeof(copy)) < 0)
 		return -EINVAL;
 	while ((name = strsep(&rest, ", \t\n"))) {
-		enum engine_id id = engine_find(name);
+		enum swapmig_engine_id id = engine_find(name);
 
 		if (!*name)
 			continue;
@@ -183,7 +175,7 @@ int swapmig_parse_engines(const char *text, u32 *list)
  */
 int swapmig_print_engines(u32 list, char *text, size_t size)
 {
-	enum engine_id id;
+	enum swapmig_engine_id id;
 	int len = 0;
 
 	*text = '\0';
@@ -221,10 +213,43 @@ static int engine_run(const struct swapmig_engine *engine,
 	return err;
 }
 
+static unsigned long count_pages(struct list_head *folios)
+{
+	unsigned long pages = 0;
+	struct folio *folio;
+
+	list_for_each_entry(folio, folios, lru)
+		pages += folio_nr_pages(folio);
+	return pages;
+}
+
+/* Puts back what no engine could place.  Returns the number of folios. */
+static long engines_leave(struct list_head *folios, struct swapmig_goal *goal,
+			  int err)
+{
+	struct folio *folio, *next;
+	long left = 0;
+
+	swapmig_settle(folios);
+	list_for_each_entry_safe(folio, next, folios, lru) {
+		if (swapmig_free_abandoned(folio))
+			continue;
+		goal->tally.stayed[swapmig_why(folio, err)] += folio_nr_pages(folio);
+		/* Reclaim unmaps before it knows; by its slot a page is found again */
+		if (folio_test_anon(folio) || folio_test_swapcache(folio) ||
+		    folio_mapped(folio))
+			left++;
+		else
+			goal->unseen++;
+	}
+	swapmig_putback(folios);
+	return left;
+}
+
 /**
  * swapmig_place - place isolated folios: the one entry to the engines
  * @folios:	isolated folios, counted in NR_ISOLATED_*; empty afterwards
- * @goal:	where they are to go; @goal->hurry and unseen are updated
+ * @goal:	where they are to go; @goal->hurry, unseen and tally are updated
  *
  * Runs the engines of @goal->engines in order on what is left, settles the rest
  * with NR_ISOLATED_* and puts it back.  A folio that was evicted is placed.
@@ -236,30 +261,24 @@ static int engine_run(const struct swapmig_engine *engine,
  */
 long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
 {
-	struct folio *folio, *next;
+	unsigned long pages = count_pages(folios);
 	u32 list = goal->engines;
-	enum engine_id id;
-	long left = 0;
+	enum swapmig_engine_id id;
 	int err = 0;
+	long left;
 
 	while (!list_empty(folios) && !fatal_signal_pending(current) &&
-	       (id = engine_shift(&list)))
-		err = engine_run(&engines[id], folios, goal);
+	       (id = engine_shift(&list))) {
+		unsigned long before = pages;
 
-	swapmig_settle(folios);
-	list_for_each_entry_safe(folio, next, folios, lru) {
-		if (swapmig_free_abandoned(folio))
-			continue;
-		/* Reclaim unmaps before it knows; by its slot a page is found again */
-		if (folio_test_anon(folio) || folio_test_swapcache(folio) ||
-		    folio_mapped(folio))
-			left++;
-		else
-			goal->unseen++;
+		err = engine_run(&engines[id], folios, goal);
+		pages = count_pages(folios);
+		goal->tally.placed[id] += before - pages;
+		goal->tally.left[id] += pages;
 	}
 	if (list_empty(folios))
-		err = 0;
-	swapmig_putback(folios);
+		return 0;
+	left = engines_leave(folios, goal, err);
 	return err ?: left;
 }
 

@@ -356,6 +356,19 @@ int swapmig_tag_folio(struct folio *folio, int nid)
 /* Swap-in                                                                    */
 /* ------------------------------------------------------------------------- */
 
+static struct mempolicy *tag_policy(swp_entry_t entry, struct mempolicy *pol,
+				    unsigned int nr)
+{
+	int nid = tag_load(tags_of(entry), swp_offset(entry));
+
+	if (nid == NUMA_NO_NODE || !goal_policies ||
+	    !node_isset(nid, cpuset_current_mems_allowed) ||
+	    !node_state(nid, N_MEMORY))
+		return pol;
+	swapmig_count_forwarded(nr);
+	return &goal_policies[2 * nid];
+}
+
 /**
  * swapmig_tag_policy - the policy by which a tagged slot is read
  * @entry:	swap slot
@@ -366,13 +379,7 @@ int swapmig_tag_folio(struct folio *folio, int nid)
  */
 struct mempolicy *swapmig_tag_policy(swp_entry_t entry, struct mempolicy *pol)
 {
-	int nid = tag_load(tags_of(entry), swp_offset(entry));
-
-	if (nid == NUMA_NO_NODE || !goal_policies ||
-	    !node_isset(nid, cpuset_current_mems_allowed) ||
-	    !node_state(nid, N_MEMORY))
-		return pol;
-	return &goal_policies[2 * nid];
+	return tag_policy(entry, pol, 1);
 }
 
 /* The tag of all of the slots; false: they do not have the same */
@@ -412,8 +419,8 @@ struct folio *swapmig_vma_alloc_folio(swp_entry_t entry, gfp_t gfp, int order,
 	if (!tag_same(entry, 1U << order))
 		return NULL;
 	pol = get_vma_policy(vma, addr, order, &ilx);
-	folio = folio_alloc_mpol(gfp, order, swapmig_tag_policy(entry, pol), ilx,
-				 numa_node_id());
+	folio = folio_alloc_mpol(gfp, order, tag_policy(entry, pol, 1U << order),
+				 ilx, numa_node_id());
 	mpol_cond_put(pol);
 	return folio;
 }

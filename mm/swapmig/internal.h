@@ -15,6 +15,37 @@
 /* engines.c: the ways to place isolated folios, tried one after the other    */
 /* ------------------------------------------------------------------------- */
 
+/* In the order of the default list; zero ends a list */
+enum swapmig_engine_id {
+	SWAPMIG_NONE,
+	SWAPMIG_DIRECT,
+	SWAPMIG_SWAPOUT,
+	NR_SWAPMIG_ENGINES,
+};
+
+/* Why a page stayed where it was */
+enum swapmig_why {
+	SWAPMIG_MLOCKED,
+	SWAPMIG_PINNED,
+	SWAPMIG_HUGETLB,
+	SWAPMIG_WRITEBACK,	/* or locked */
+	SWAPMIG_NO_ROOM,	/* on the node, or in swap */
+	SWAPMIG_RACED,		/* touched, or referenced, in each pass */
+	NR_SWAPMIG_WHY,
+};
+
+/**
+ * struct swapmig_tally - what became of the pages of a request
+ * @placed:	by each engine
+ * @left:	by each engine, in the last sweep
+ * @stayed:	for each reason, in the last sweep
+ */
+struct swapmig_tally {
+	unsigned long placed[NR_SWAPMIG_ENGINES];
+	unsigned long left[NR_SWAPMIG_ENGINES];
+	unsigned long stayed[NR_SWAPMIG_WHY];
+};
+
 /**
  * struct swapmig_goal - where folios are to go, how, and how it went
  * @nid:	node to prefer for all that is allocated meanwhile, or NUMA_NO_NODE
@@ -24,9 +55,12 @@
  * @private:	argument of @alloc
  * @engines:	engine list, packed
  * @batch:	folios that an engine may keep unmapped at once
+ * @pid:	whose pages they are, for tracepoints
+ * @from:	node that is vacated, for tracepoints
  * @hurry:	something did not answer: wait for nothing any more
  * @unseen:	folios of files that stayed, in no page table any more: no walk finds
  *		them again, unless somebody touches them
+ * @tally:	what became of all folios so far
  */
 struct swapmig_goal {
 	int nid;
@@ -36,8 +70,11 @@ struct swapmig_goal {
 	unsigned long private;
 	u32 engines;
 	unsigned int batch;
+	pid_t pid;
+	int from;
 	bool hurry;
 	long unseen;
+	struct swapmig_tally tally;
 };
 
 /* The longest engine list in text, with separators and the final NUL */
@@ -51,6 +88,17 @@ bool swapmig_swaps(u32 list);
 long swapmig_place(struct list_head *folios, struct swapmig_goal *goal);
 
 /* ------------------------------------------------------------------------- */
+/* stats.c: counters and tracepoints                                          */
+/* ------------------------------------------------------------------------- */
+
+void swapmig_begin(struct swapmig_goal *goal, struct mm_struct *mm, int from);
+void swapmig_again(struct swapmig_goal *goal);
+long swapmig_end(struct swapmig_goal *goal, long ret);
+enum swapmig_why swapmig_why(struct folio *folio, int err);
+void swapmig_count_evicted(unsigned long pages);
+void swapmig_count_forwarded(unsigned long pages);
+
+/* ------------------------------------------------------------------------- */
 /* sysctl.c: what the administrator chose                                     */
 /* ------------------------------------------------------------------------- */
 
@@ -62,6 +110,7 @@ unsigned int swapmig_batch(void);
 
 int swapmig_direct(struct list_head *folios, struct swapmig_goal *goal);
 int swapout_pages(struct list_head *folios, struct swapmig_goal *goal);
+bool swapout_has_slot(struct folio *folio);
 
 /* ------------------------------------------------------------------------- */
 /* wait.c: folios that are locked, or being written                           */

@@ -160,6 +160,7 @@ static int pages_flush(struct swapmig_pages *sp)
 	int err = 0, try;
 
 	for (try = 1; sp->nr; try++) {
+		const struct swapmig_tally before = sp->goal.tally;
 		long unseen = sp->goal.unseen;
 		bool again;
 		long ret;
@@ -169,6 +170,12 @@ static int pages_flush(struct swapmig_pages *sp)
 			ret = sp->goal.unseen - unseen;
 		again = try < PAGES_TRIES && ret > 0 &&
 			!fatal_signal_pending(current);
+		if (again) {
+			/* What stayed is met again, and is not to be counted twice */
+			memcpy(sp->goal.tally.left, before.left, sizeof(before.left));
+			memcpy(sp->goal.tally.stayed, before.stayed,
+			       sizeof(before.stayed));
+		}
 		err = pages_tell(sp, ret, again) ?: err;
 	}
 	return fatal_signal_pending(current) ? -EINTR : err;
@@ -251,8 +258,7 @@ int swapmig_move_pages(struct mm_struct *mm, const nodemask_t *allowed,
 	sp->goal.reason = MR_SYSCALL;
 	sp->goal.alloc = alloc_migration_target;
 	sp->goal.private = (unsigned long)&sp->mtc;
-	sp->goal.engines = swapmig_engines();
-	sp->goal.batch = swapmig_batch();
+	swapmig_begin(&sp->goal, mm, NUMA_NO_NODE);
 
 	lru_cache_disable();
 	for (i = 0; i < nr && !err; i++) {
@@ -267,6 +273,9 @@ int swapmig_move_pages(struct mm_struct *mm, const nodemask_t *allowed,
 		ret = min_t(long, sp->failed, INT_MAX);
 	if (err)
 		ret = err;
+	/* It may have had several targets */
+	sp->goal.nid = NUMA_NO_NODE;
+	ret = swapmig_end(&sp->goal, ret);
 	kfree(sp);
 	return ret;
 }

@@ -32,6 +32,7 @@
  * @map:	new tags for what is in swap
  * @mpol:	the same for alloc_migration_target_by_mpol(), if @goal is a policy
  * @queue:	queue_pages_range(), or NULL: only what is in swap is looked at
+ * @sweeps:	how often to go over the range, at most
  */
 struct swapmig_request {
 	struct mm_struct *mm;
@@ -43,6 +44,7 @@ struct swapmig_request {
 	struct swapmig_map map;
 	struct migration_mpol mpol;
 	swapmig_queue_fn *queue;
+	int sweeps;
 };
 
 #define SWAPMIG_MOVES	(MPOL_MF_MOVE | MPOL_MF_MOVE_ALL)
@@ -99,7 +101,9 @@ static unsigned long window_collect(struct swapmig_request *req,
 		.shared = req->flags & MPOL_MF_MOVE_ALL,
 		.folios = folios,
 	};
+	enum swapmig_why why = SWAPMIG_RACED;
 	unsigned long flags = req->flags;
+	unsigned long pages_each = 1;
 	struct vm_area_struct *vma;
 	unsigned long end;
 	long ret = 0;
@@ -120,9 +124,12 @@ static unsigned long window_collect(struct swapmig_request *req,
 		return end;
 	}
 	end = window_end(addr, end, window_size(vma));
-	if (is_vm_hugetlb_page(vma))
+	if (is_vm_hugetlb_page(vma)) {
 		/* STRICT has those counted that cannot be isolated */
 		flags |= MPOL_MF_STRICT;
+		why = SWAPMIG_HUGETLB;
+		pages_each = vma_kernel_pagesize(vma) / PAGE_SIZE;
+	}
 	window_interleave(req, vma, addr);
 
 	swapmig_walk_swapped(vma, addr, end, &sw);
@@ -130,7 +137,9 @@ static unsigned long window_collect(struct swapmig_request *req,
 		ret = req->queue(req->mm, addr, end, &req->sources, flags, folios);
 	mmap_read_unlock(req->mm);
 
-	*failed += sw.failed + max(ret, 0L);
+	ret = max(ret, 0L) + sw.failed;
+	req->goal.tally.stayed[why] += ret * pages_each;
+	*failed += ret;
 	return end;
 }
 
@@ -172,7 +181,8 @@ static long request_run(struct swapmig_request *req)
 	long failed = 0;
 	int sweep;
 
-	for (sweep = 0; sweep < SWAPMIG_SWEEPS; sweep++) {
+	for (sweep = 0; sweep < req->sweeps; sweep++) {
+		swapmig_again(&req->goal);
 		failed = request_sweep(req);
 		if (failed <= 0)
 			break;
@@ -180,11 +190,9 @@ static long request_run(struct swapmig_request *req)
 	return failed < 0 ? failed : failed + req->goal.unseen;
 }
 
-/* What the administrator changes meanwhile is for the next request */
-static void request_init(struct swapmig_request *req)
+static void request_begin(struct swapmig_request *req, int from)
 {
-	req->goal.engines = swapmig_engines();
-	req->goal.batch = swapmig_batch();
+	swapmig_begin(&req->goal, req->mm, from);
 	/* A slot that has no tag gets one if pages are to go through swap */
 	if (!swapmig_swaps(req->goal.engines))
 		req->map.other = NUMA_NO_NODE;
@@ -232,10 +240,11 @@ long swapmig_migrate_node(struct mm_struct *mm, int source, int dest,
 		},
 		.map = { .from = &no_nodes, .to = &no_nodes, .other = dest },
 		.queue = queue,
+		.sweeps = SWAPMIG_SWEEPS,
 	};
 
-	request_init(&req);
-	return request_run(&req);
+	request_begin(&req, source);
+	return swapmig_end(&req.goal, request_run(&req));
 }
 
 /**
@@ -270,9 +279,12 @@ long swapmig_retag_mm(struct mm_struct *mm, const nodemask_t *from,
 	if (req.map.other == NUMA_NO_NODE ||
 	    get_nr_swap_pages() == READ_ONCE(total_swap_pages))
 		return 0;
-	request_init(&req);
-	if (!swapmig_swaps(req.goal.engines) && !swapmig_any_tags())
-		return 0;
+	req.goal.engines = swapmig_engines();
+	if (!swapmig_swaps(req.goal.engines)) {
+		if (!swapmig_any_tags())
+			return 0;
+		req.map.other = NUMA_NO_NODE;
+	}
 	return request_sweep(&req);
 }
 
@@ -313,6 +325,7 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 		},
 		.map = { .other = NUMA_NO_NODE },
 		.mpol = { .pol = pol ?: get_task_policy(current) },
+		.sweeps = SWAPMIG_SWEEPS,
 	};
 
 	/* Those that the cpuset, or the mode, made of what the caller named */
@@ -322,19 +335,23 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 		req.goal.tag = nodes_weight(*nodes) == 1;
 		if (req.goal.tag)
 			req.map.other = req.goal.nid;
+	} else {
+		/* All of its pages are asked for, wherever they are */
+		req.sweeps = 1;
 	}
-	request_init(&req);
 	if (flags & SWAPMIG_MOVES) {
 		nodes_complement(req.sources, *nodes);
 		req.queue = queue;
-		return request_run(&req);
+		request_begin(&req, NUMA_NO_NODE);
+		return swapmig_end(&req.goal, request_run(&req));
 	}
 	if (swapmig_any_tags()) {
 		if (req.goal.nid != NUMA_NO_NODE)
 			nodes_complement(req.sources, *nodes);
 		req.map.other = NUMA_NO_NODE;
 		req.goal.tag = false;
-		request_sweep(&req);
+		request_begin(&req, NUMA_NO_NODE);
+		swapmig_end(&req.goal, request_sweep(&req));
 	}
 	return 0;
 }

@@ -26,7 +26,13 @@
 /* What may be evicted                                                        */
 /* ------------------------------------------------------------------------- */
 
-static bool swapout_has_slot(struct folio *folio)
+/**
+ * swapout_has_slot - is there room in swap for a folio?
+ * @folio:	isolated folio that is backed by swap
+ *
+ * Return: true if it has a slot, or if its memory cgroup may have another.
+ */
+bool swapout_has_slot(struct folio *folio)
 {
 	struct mem_cgroup *memcg;
 	long free;
@@ -81,7 +87,7 @@ static void swapout_pass(struct list_head *folios, int from,
 	 */
 	noreclaim = memalloc_noreclaim_save();
 	old = swapmig_enter_policy(goal->nid, goal->tag, &mems);
-	evict_isolated_folios(folios, NODE_DATA(from));
+	swapmig_count_evicted(evict_isolated_folios(folios, NODE_DATA(from)));
 	swapmig_leave_policy(old, &mems);
 	memalloc_noreclaim_restore(noreclaim);
 	list_splice_tail(&later, folios);

@@ -12,12 +12,12 @@ static void swapmig_test_parse_one(struct kunit *test)
 	u32 list = 0;
 
 	KUNIT_EXPECT_EQ(test, swapmig_parse_engines("swapout", &list), 0);
-	KUNIT_EXPECT_EQ(test, list, ENGINE_SWAPOUT);
+	KUNIT_EXPECT_EQ(test, list, SWAPMIG_SWAPOUT);
 	KUNIT_EXPECT_TRUE(test, swapmig_swaps(list));
-	if (!engines[ENGINE_DIRECT].place)
+	if (!engines[SWAPMIG_DIRECT].place)
 		return;
 	KUNIT_EXPECT_EQ(test, swapmig_parse_engines(" direct\n", &list), 0);
-	KUNIT_EXPECT_EQ(test, list, ENGINE_DIRECT);
+	KUNIT_EXPECT_EQ(test, list, SWAPMIG_DIRECT);
 	KUNIT_EXPECT_FALSE(test, swapmig_swaps(list));
 }
 
@@ -26,7 +26,7 @@ static void swapmig_test_parse_order(struct kunit *test)
 	char text[SWAPMIG_ENGINES_LEN];
 	u32 list = 0;
 
-	if (!engines[ENGINE_DIRECT].place)
+	if (!engines[SWAPMIG_DIRECT].place)
 		kunit_skip(test, "needs a second engine: CONFIG_MIGRATION");
 
 	KUNIT_EXPECT_EQ(test, swapmig_parse_engines("swapout direct", &list), 0);
@@ -54,7 +54,7 @@ static void swapmig_test_parse_refuses(struct kunit *test)
 				    -EINVAL, "\"%s\"", bad[i]);
 		KUNIT_EXPECT_EQ(test, list, 0x1234);
 	}
-	if (!engines[ENGINE_DIRECT].place)
+	if (!engines[SWAPMIG_DIRECT].place)
 		KUNIT_EXPECT_EQ(test, swapmig_parse_engines("direct", &list), -EINVAL);
 }
 
@@ -75,7 +75,7 @@ static void swapmig_test_print_short_buffer(struct kunit *test)
 {
 	char text[4];
 
-	KUNIT_EXPECT_EQ(test, 3, swapmig_print_engines(ENGINE_SWAPOUT, text,
+	KUNIT_EXPECT_EQ(test, 3, swapmig_print_engines(SWAPMIG_SWAPOUT, text,
 						       sizeof(text)));
 	KUNIT_EXPECT_STREQ(test, text, "swa");
 }

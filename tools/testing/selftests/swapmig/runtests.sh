@@ -53,6 +53,7 @@ kinds_anon	swapout	mglru	direct
 kinds_file	swapout	direct
 kinds_thp	evict	direct-mthp_from_zram
 move_pages	evict	direct
+visible		swapout	direct-by_swap
 swapdev		swapout
 forward		swapout	mglru
 forward_life	swapout

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * swapmig: what can be seen of it: /sys/kernel/mm/swapmig/, and tracepoints.
+ *
+ * All counters are in pages and only grow.
+ */
+
+#include <linux/init.h>
+#include <linux/kobject.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/sched/task.h>
+#include <linux/swap.h>
+#include <linux/sysfs.h>
+
+#include "../internal.h"
+#include "internal.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/swapmig.h>
+
+static atomic_long_t evicted;
+static atomic_long_t forwarded;
+static atomic_long_t placed[NR_SWAPMIG_ENGINES];
+static atomic_long_t not_placed[NR_SWAPMIG_ENGINES];
+static atomic_long_t stayed[NR_SWAPMIG_WHY];
+
+/* ------------------------------------------------------------------------- */
+/* Requests                                                                   */
+/* ------------------------------------------------------------------------- */
+
+static pid_t stats_pid(struct mm_struct *mm)
+{
+	pid_t pid = task_tgid_nr(current);
+#ifdef CONFIG_MEMCG
+	struct task_struct *owner;
+
+	rcu_read_lock();
+	owner = rcu_dereference(mm->owner);
+	if (owner)
+		pid = task_tgid_nr(owner);
+	rcu_read_unlock();
+#endif
+	return pid;
+}
+
+/**
+ * swapmig_begin - a request begins
+ * @goal:	its goal; gets the engines and the batch size that the administrator
+ *		chose, which it keeps to the end
+ * @mm:		address space whose pages are to move
+ * @from:	node to vacate, or NUMA_NO_NODE
+ */
+void swapmig_begin(struct swapmig_goal *goal, struct mm_struct *mm, int from)
+{
+	goal->engines = swapmig_engines();
+	goal->batch = swapmig_batch();
+	goal->from = from;
+	goal->pid = stats_pid(mm);
+	if (trace_swapmig_request_start_enabled()) {
+		char text[SWAPMIG_ENGINES_LEN];
+
+		swapmig_print_engines(goal->engines, text, sizeof(text));
+		trace_swapmig_request_start(goal->pid, from, goal->nid,
+					    goal->reason, text);
+	}
+}
+
+/**
+ * swapmig_again - a request goes over all of its range once more
+ * @goal:	its goal
+ *
+ * What stayed is met again, and is not to be counted twice.
+ */
+void swapmig_again(struct swapmig_goal *goal)
+{
+	memset(goal->tally.left, 0, sizeof(goal->tally.left));
+	memset(goal->tally.stayed, 0, sizeof(goal->tally.stayed));
+}
+
+/**
+ * swapmig_end - a request ends
+ * @goal:	its goal
+ * @ret:	its result
+ *
+ * Return: @ret.
+ */
+long swapmig_end(struct swapmig_goal *goal, long ret)
+{
+	const struct swapmig_tally *tally = &goal->tally;
+	unsigned long moved = 0, failed = 0;
+	int i;
+
+	for (i = 0; i < NR_SWAPMIG_ENGINES; i++) {
+		moved += tally->placed[i];
+		if (tally->placed[i])
+			atomic_long_add(tally->placed[i], &placed[i]);
+		if (tally->left[i])
+			atomic_long_add(tally->left[i], &not_placed[i]);
+	}
+	for (i = 0; i < NR_SWAPMIG_WHY; i++) {
+		failed += tally->stayed[i];
+		if (tally->stayed[i])
+			atomic_long_add(tally->stayed[i], &stayed[i]);
+	}
+	if (trace_swapmig_request_end_enabled()) {
+		char text[SWAPMIG_ENGINES_LEN];
+
+		swapmig_print_engines(goal->engines, text, sizeof(text));
+		trace_swapmig_request_end(goal->pid, goal->from, goal->nid,
+					  goal->reason, text, moved, failed, ret);
+	}
+	return ret;
+}
+
+/**
+ * swapmig_count_evicted - reclaim evicted pages for a request
+ * @pages:	number of pages
+ */
+void swapmig_count_evicted(unsigned long pages)
+{
+	atomic_long_add(pages, &evicted);
+}
+
+/**
+ * swapmig_count_forwarded - swap-in allocates where pages were sent
+ * @pages:	number of pages
+ */
+void swapmig_count_forwarded(unsigned long pages)
+{
+	atomic_long_add(pages, &forwarded);
+}
+
+/**
+ * swapmig_why - why does a folio stay where it is?
+ * @folio:	isolated folio that no engine could place
+ * @err:	errno of the last engine
+ *
+ * Return: the reason, as far as it can be seen now.
+ */
+enum swapmig_why swapmig_why(struct folio *folio, int err)
+{
+	if (swapmig_pinned(folio))
+		return SWAPMIG_PINNED;
+	if (err == -ENOMEM)
+		return SWAPMIG_NO_ROOM;
+	if (folio_test_hugetlb(folio))
+		return SWAPMIG_HUGETLB;
+	if (folio_test_unevictable(folio) || !folio_evictable(folio))
+		return SWAPMIG_MLOCKED;
+	if (folio_test_writeback(folio) || folio_test_locked(folio))
+		return SWAPMIG_WRITEBACK;
+	if (folio_test_swapbacked(folio) && !swapout_has_slot(folio))
+		return SWAPMIG_NO_ROOM;
+	return SWAPMIG_RACED;
+}
+
+/* ------------------------------------------------------------------------- */
+/* Files                                                                      */
+/* ------------------------------------------------------------------------- */
+
+struct counter {
+	struct kobj_attribute attr;
+	atomic_long_t *value;
+};
+
+static ssize_t counter_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
+{
+	struct counter *counter = container_of(attr, struct counter, attr);
+
+	return sysfs_emit(buf, "%ld\n", atomic_long_read(counter->value));
+}
+
+#define COUNTER(_var, _name, _value)					\
+	static struct counter _var = {					\
+		.attr = __ATTR(_name, 0444, counter_show, NULL),	\
+		.value = _value,					\
+	}
+
+COUNTER(evicted_counter, evicted, &evicted);
+COUNTER(forwarded_counter, forwarded, &forwarded);
+COUNTER(direct_placed, placed, &placed[SWAPMIG_DIRECT]);
+COUNTER(direct_not_placed, not_placed, &not_placed[SWAPMIG_DIRECT]);
+COUNTER(swapout_placed, placed, &placed[SWAPMIG_SWAPOUT]);
+COUNTER(swapout_not_placed, not_placed, &not_placed[SWAPMIG_SWAPOUT]);
+COUNTER(stayed_mlocked, mlocked, &stayed[SWAPMIG_MLOCKED]);
+COUNTER(stayed_pinned, pinned, &stayed[SWAPMIG_PINNED]);
+COUNTER(stayed_hugetlb, hugetlb, &stayed[SWAPMIG_HUGETLB]);
+COUNTER(stayed_writeback, writeback, &stayed[SWAPMIG_WRITEBACK]);
+COUNTER(stayed_no_room, no_room, &stayed[SWAPMIG_NO_ROOM]);
+COUNTER(stayed_raced, raced, &stayed[SWAPMIG_RACED]);
+
+static struct attribute *common_attrs[] = {
+	&evicted_counter.attr.attr,
+	&forwarded_counter.attr.attr,
+	NULL
+};
+
+static struct attribute *direct_attrs[] = {
+	&direct_placed.attr.attr,
+	&direct_not_placed.attr.attr,
+	NULL
+};
+
+static struct attribute *swapout_attrs[] = {
+	&swapout_placed.attr.attr,
+	&swapout_not_placed.attr.attr,
+	NULL
+};
+
+static struct attribute *stayed_attrs[] = {
+	&stayed_mlocked.attr.attr,
+	&stayed_pinned.attr.attr,
+	&stayed_hugetlb.attr.attr,
+	&stayed_writeback.attr.attr,
+	&stayed_no_room.attr.attr,
+	&stayed_raced.attr.attr,
+	NULL
+};
+
+static const struct attribute_group common_group = { .attrs = common_attrs };
+static const struct attribute_group direct_group = { .name = "direct", .attrs = direct_attrs };
+static const struct attribute_group swapout_group = { .name = "swapout", .attrs = swapout_attrs };
+static const struct attribute_group stayed_group = { .name = "stayed", .attrs = stayed_attrs };
+
+static const struct attribute_group *stats_groups[] = {
+	&common_group,
+	&swapout_group,
+	&stayed_group,
+	IS_ENABLED(CONFIG_MIGRATION) ? &direct_group : NULL,
+	NULL
+};
+
+static int __init swapmig_stats_init(void)
+{
+	struct kobject *dir = kobject_create_and_add("swapmig", mm_kobj);
+	int err;
+
+	if (!dir)
+		return -ENOMEM;
+	err = sysfs_create_groups(dir, stats_groups);
+	if (err)
+		kobject_put(dir);
+	return err;
+}
+subsys_initcall(swapmig_stats_init);

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What an administrator sees of a request: the counters of
+ * /sys/kernel/mm/swapmig/, tracepoints, and those of the kernel as ever.
+ */
+#include "swapmig_harness.h"
+
+#define COUNTERS	"/sys/kernel/mm/swapmig/"
+#define TRACING		"/sys/kernel/tracing/"
+
+FIXTURE(visible)
+{
+	char *buf;
+	size_t len;
+	long pages;
+};
+
+FIXTURE_SETUP(visible)
+{
+	SM_SETUP(2 * SM_MIB);
+}
+
+FIXTURE_TEARDOWN(visible)
+{
+	SM_TEARDOWN();
+	sm_huge(0, 0);
+}
+
+#define MBIND(node)	sm_mbind(self->buf, self->len, MPOL_BIND,	\
+				 SM_NODE(node), MPOL_MF_MOVE | MPOL_MF_STRICT)
+
+/* The counter of the engine that runs */
+static const char *engine(const char *what)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), COUNTERS "%s/%s",
+		 sm_direct() ? "direct" : "swapout", what);
+	return path;
+}
+
+TEST_F(visible, placed)
+{
+	long placed = sm_read_long(engine("placed"));
+	long left = sm_read_long(engine("not_placed"));
+	long evicted = sm_read_long(COUNTERS "evicted");
+	long moved = sm_vmstat("pgmigrate_success");
+	long out = sm_vmstat("pswpout");
+
+	sm_fill_on(self->buf, self->len, 1, 0);
+	EXPECT_EQ(0, MBIND(1));
+	EXPECT_EQ(placed + self->pages, sm_read_long(engine("placed")));
+	EXPECT_EQ(left, sm_read_long(engine("not_placed")));
+	if (sm_direct()) {
+		EXPECT_EQ(evicted, sm_read_long(COUNTERS "evicted"));
+		EXPECT_LE(moved + self->pages, sm_vmstat("pgmigrate_success"));
+	} else {
+		EXPECT_LE(evicted + self->pages, sm_read_long(COUNTERS "evicted"));
+		EXPECT_LE(out + self->pages, sm_vmstat("pswpout"));
+	}
+	EXPECT_MOVED(self->buf, self->len, 1, 0, 1, true);
+}
+
+/* Counted when they come back. */
+TEST_F(visible, forwarded)
+{
+	long before = sm_read_long(COUNTERS "forwarded");
+	long want = sm_direct() ? 0 : self->pages;
+	long now;
+
+	sm_fill_on(self->buf, self->len, 2, 0);
+	EXPECT_EQ(0, MBIND(1));
+	EXPECT_EQ(before, sm_read_long(COUNTERS "forwarded"));
+	EXPECT_BACK_ON(1, 0, 2);
+	now = sm_read_long(COUNTERS "forwarded");
+	EXPECT_LE(before + want, now);
+	EXPECT_TRUE(want || now == before);
+}
+
+/* Why not: each page once, however often it was tried. */
+TEST_F(visible, why_not)
+{
+	long pinned = sm_read_long(COUNTERS "stayed/pinned");
+	long mlocked = sm_read_long(COUNTERS "stayed/mlocked");
+	long left = sm_read_long(engine("not_placed"));
+	long stay = sm_direct() ? 0 : 5;
+	int fd;
+
+	sm_fill_on(self->buf, self->len, 3, 0);
+	ASSERT_EQ(0, mlock(self->buf, 5 * SM_PAGE));
+	fd = sm_pin(self->buf + 8 * SM_PAGE, 4 * SM_PAGE);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EIO, MBIND(1));
+	EXPECT_EQ(pinned + 4, sm_read_long(COUNTERS "stayed/pinned"));
+	EXPECT_EQ(mlocked + stay, sm_read_long(COUNTERS "stayed/mlocked"));
+	EXPECT_EQ(left + 4 + stay, sm_read_long(engine("not_placed")));
+	close(fd);
+}
+
+TEST_F(visible, why_not_hugetlb_by_swap)
+{
+	long before = sm_read_long(COUNTERS "stayed/hugetlb");
+	size_t len = 2 * SM_HUGE;
+	char *p;
+
+	if (sm_huge(0, 2) != 2)
+		SKIP(return, "needs two huge pages on node 0");
+	sm_set_mempolicy(MPOL_BIND, SM_NODE(0));
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	sm_fill(p, len, 4);
+	sm_set_mempolicy(MPOL_DEFAULT, 0);
+	EXPECT_EQ(-EIO, sm_mbind(p, len, MPOL_BIND, SM_NODE(1),
+				 MPOL_MF_MOVE | MPOL_MF_STRICT));
+	EXPECT_EQ(before + SM_PAGES(len), sm_read_long(COUNTERS "stayed/hugetlb"));
+	EXPECT_EQ(0, sm_bad(p, len, 4));
+	munmap(p, len);
+}
+
+/* Nor is there room without swap. */
+TEST_F(visible, why_not_no_room_by_swap)
+{
+	long before = sm_read_long(COUNTERS "stayed/no_room");
+	long left = sm_read_long(engine("not_placed"));
+
+	ASSERT_EQ(0, sm_swap_off());
+	sm_fill_on(self->buf, self->len, 5, 0);
+	EXPECT_EQ(-EIO, MBIND(1));
+	EXPECT_EQ(before + self->pages, sm_read_long(COUNTERS "stayed/no_room"));
+	EXPECT_EQ(left + self->pages, sm_read_long(engine("not_placed")));
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, 5));
+}
+
+/* ------------------------------------------------------------------------- */
+/* Tracepoints                                                                */
+/* ------------------------------------------------------------------------- */
+
+static void trace_start(struct __test_metadata *_metadata)
+{
+	close(open(TRACING "trace", O_WRONLY | O_TRUNC));
+	ASSERT_EQ(0, sm_write(TRACING "events/swapmig/enable", "1"));
+}
+
+/* Is there such a line, with this at its end? */
+static bool traced(const char *event, const char *text)
+{
+	FILE *f = fopen(TRACING "trace", "r");
+	char line[512], *at;
+	bool found = false;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		at = strstr(line, event);
+		found |= at && strstr(at, text);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+TEST_F(visible, tracepoints)
+{
+	const char *list = sm_direct() ? "direct" : "swapout";
+	char want[256];
+	int fd;
+
+	if (access(TRACING "events/swapmig/enable", W_OK))
+		SKIP(return, "needs CONFIG_FTRACE");
+	sm_fill_on(self->buf, self->len, 6, 0);
+	fd = sm_pin(self->buf, 3 * SM_PAGE);
+	ASSERT_LE(0, fd);
+	trace_start(_metadata);
+	EXPECT_EQ(-EIO, MBIND(1));
+	EXPECT_LE(3, sm_migrate(0, SM_NODE(0), SM_NODE(2)));
+	ASSERT_EQ(0, sm_write(TRACING "events/swapmig/enable", "0"));
+
+	snprintf(want, sizeof(want), "pid=%d from=-1 to=1 reason=mempolicy_mbind engines=\"%s\"",
+		 getpid(), list);
+	EXPECT_TRUE(traced("swapmig_request_start:", want));
+	snprintf(want, sizeof(want),
+		 "to=1 reason=mempolicy_mbind engines=\"%s\" asked=%ld placed=%ld failed=3",
+		 list, self->pages, self->pages - 3);
+	EXPECT_TRUE(traced("swapmig_request_end:", want));
+	snprintf(want, sizeof(want), "pid=%d from=0 to=2 reason=syscall_or_cpuset",
+		 getpid());
+	EXPECT_TRUE(traced("swapmig_request_start:", want));
+	EXPECT_TRUE(traced("swapmig_request_end:", want));
+	close(fd);
+}

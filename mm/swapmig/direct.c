@@ -18,8 +18,11 @@
 /* Each of them makes up to ten attempts */
 #define DIRECT_PASSES	3
 
-/* Dirty pages of a file system that cannot migrate them: they have to be clean */
-static void direct_clean(struct list_head *folios)
+/*
+ * Dirty pages of a file system that cannot migrate them: they have to be clean.
+ * Returns true if there are any.
+ */
+static bool direct_clean(struct list_head *folios)
 {
 	struct folio *folio, *next;
 	LIST_HEAD(dirty);
@@ -35,8 +38,32 @@ static void direct_clean(struct list_head *folios)
 			list_move_tail(&folio->lru, &dirty);
 		folio_unlock(folio);
 	}
+	if (list_empty(&dirty))
+		return false;
 	swapmig_start_writeback(&dirty);
 	list_splice_tail(&dirty, folios);
+	return true;
+}
+
+static int direct_passes(struct list_head *folios, struct swapmig_goal *goal)
+{
+	int pass, ret = 0;
+
+	for (pass = 0; !list_empty(folios) && pass < DIRECT_PASSES; pass++) {
+		if (pass) {
+			bool cleaned = direct_clean(folios);
+			int waited = swapmig_wait(folios, goal);
+
+			/* Once more for a reference that was about to go; then no more */
+			if (waited < 0 || (pass > 1 && !waited && !cleaned))
+				break;
+		}
+		ret = migrate_pages(folios, goal->alloc, NULL, goal->private,
+				    MIGRATE_ASYNC, goal->reason, NULL);
+		if (ret < 0)
+			break;
+	}
+	return min(ret, 0);
 }
 
 /**
@@ -46,30 +73,27 @@ static void direct_clean(struct list_head *folios)
  *
  * Context: process; no locks held.  Sleeps.  Ends between two passes when a fatal
  * signal is pending.
- * Return: 0, or -ENOMEM without room for all of them.
+ * Return: 0, or -ENOMEM without room for all of them.  Pages of hugetlbfs have a
+ * pool of their own, and are only counted if that has none.
  */
 int swapmig_direct(struct list_head *folios, struct swapmig_goal *goal)
 {
 	struct folio *folio, *next;
+	LIST_HEAD(hugetlb);
 	LIST_HEAD(pinned);
-	int pass, ret = 0;
+	int ret;
 
-	/* Else each attempt would unmap them for nothing */
-	list_for_each_entry_safe(folio, next, folios, lru)
+	list_for_each_entry_safe(folio, next, folios, lru) {
+		/* Each attempt would unmap it for nothing */
 		if (swapmig_pinned(folio))
 			list_move_tail(&folio->lru, &pinned);
-
-	for (pass = 0; !list_empty(folios) && pass < DIRECT_PASSES; pass++) {
-		if (pass) {
-			direct_clean(folios);
-			if (!swapmig_wait(folios, goal))
-				break;
-		}
-		ret = migrate_pages(folios, goal->alloc, NULL, goal->private,
-				    MIGRATE_ASYNC, goal->reason, NULL);
-		if (ret < 0)
-			break;
+		/* No room for one would end it for all */
+		else if (folio_test_hugetlb(folio))
+			list_move_tail(&folio->lru, &hugetlb);
 	}
+	ret = direct_passes(folios, goal);
+	direct_passes(&hugetlb, goal);
+	list_splice_tail(&hugetlb, folios);
 	list_splice_tail(&pinned, folios);
-	return min(ret, 0);
+	return ret;
 }

@@ -223,9 +223,17 @@ static unsigned long count_pages(struct list_head *folios)
 	return pages;
 }
 
-/* Puts back what no engine could place.  Returns the number of folios. */
-static long engines_leave(struct list_head *folios, struct swapmig_goal *goal,
-			  int err)
+/**
+ * swapmig_leave - put back what could not be placed, and count why
+ * @folios:	isolated folios, counted in NR_ISOLATED_*; empty afterwards
+ * @goal:	where they were to go; @goal->unseen and tally are updated
+ * @err:	why it ended early, or 0
+ *
+ * Context: process; no locks held.  Sleeps.
+ * Return: the number of folios, without those in @goal->unseen, or @err.  0 if all
+ * of them were freed by their owners meanwhile.
+ */
+long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal, int err)
 {
 	struct folio *folio, *next;
 	long left = 0;
@@ -242,8 +250,10 @@ static long engines_leave(struct list_head *folios, struct swapmig_goal *goal,
 		else
 			goal->unseen++;
 	}
+	if (list_empty(folios))
+		return 0;
 	swapmig_putback(folios);
-	return left;
+	return err ?: left;
 }
 
 /**
@@ -265,7 +275,6 @@ long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
 	u32 list = goal->engines;
 	enum swapmig_engine_id id;
 	int err = 0;
-	long left;
 
 	while (!list_empty(folios) && !fatal_signal_pending(current) &&
 	       (id = engine_shift(&list))) {
@@ -276,10 +285,7 @@ long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
 		goal->tally.placed[id] += before - pages;
 		goal->tally.left[id] += pages;
 	}
-	if (list_empty(folios))
-		return 0;
-	left = engines_leave(folios, goal, err);
-	return err ?: left;
+	return swapmig_leave(folios, goal, err);
 }
 
 #include "tests/engines_kunit.c"

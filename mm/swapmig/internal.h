@@ -86,6 +86,7 @@ int swapmig_print_engines(u32 list, char *text, size_t size);
 void swapmig_set_engines(u32 list);
 bool swapmig_swaps(u32 list);
 long swapmig_place(struct list_head *folios, struct swapmig_goal *goal);
+long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal, int err);
 
 /* ------------------------------------------------------------------------- */
 /* stats.c: counters and tracepoints                                          */
@@ -117,7 +118,8 @@ bool swapout_has_slot(struct folio *folio);
 /* ------------------------------------------------------------------------- */
 
 void swapmig_start_writeback(struct list_head *folios);
-bool swapmig_wait(struct list_head *folios, struct swapmig_goal *goal);
+int swapmig_wait(struct list_head *folios, struct swapmig_goal *goal);
+bool swapmig_busy(struct folio *folio);
 
 /* ------------------------------------------------------------------------- */
 /* lru.c: folios that leave the LRU for a request, and come back              */
@@ -178,7 +180,11 @@ struct swapmig_swapped {
 	long failed;
 };
 
+/* A page that is in no page table is in no cache either */
+#define SWAPMIG_OUT	MAX_NUMNODES
+
 void swapmig_walk_swapped(struct vm_area_struct *vma, unsigned long start,
 			  unsigned long end, struct swapmig_swapped *sw);
+int swapmig_absent(struct vm_area_struct *vma, unsigned long addr);
 
 #endif /* _MM_SWAPMIG_INTERNAL_H */

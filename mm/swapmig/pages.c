@@ -33,6 +33,9 @@
  * @mtc:	the same for alloc_migration_target()
  * @folios:	isolated folios, all for one node
  * @size:	their size in pages
+ * @seen:	pages that were looked at since the queue was empty
+ * @full:	nodes on which there was no room
+ * @stuck:	addresses of a large folio that could not move, and its status
  * @failed:	pages that were isolated and did not move
  * @nr:		pages that are queued
  * @queue:	their addresses, and where in the caller's arrays they stand
@@ -48,6 +51,13 @@ struct swapmig_pages {
 	struct migration_target_control mtc;
 	struct list_head folios;
 	unsigned long size;
+	unsigned int seen;
+	nodemask_t full;
+	struct {
+		unsigned long start;
+		unsigned long end;
+		int status;
+	} stuck;
 	long failed;
 	unsigned int nr;
 	struct {
@@ -94,11 +104,31 @@ static int pages_add(struct swapmig_pages *sp, const void __user *addr,
 	return 1;
 }
 
-/* Has a page that was queued arrived?  Returns the node, or -errno. */
-static int pages_arrived(const struct swapmig_pages *sp, const void __user *p)
+/* Why a folio has not moved; the other pages of a large one need not be tried */
+static int pages_why(struct swapmig_pages *sp, struct folio *folio,
+		     unsigned long addr, long ret)
 {
+	bool no_room = ret == -ENOMEM ||
+		       (folio_test_hugetlb(folio) && !swapmig_pinned(folio));
+	int status = no_room ? -ENOMEM : -EBUSY;
+
+	if (folio_test_large(folio)) {
+		sp->stuck.start = round_down(addr, folio_size(folio));
+		sp->stuck.end = sp->stuck.start + folio_size(folio);
+		sp->stuck.status = status;
+	}
+	return status;
+}
+
+/*
+ * Has a page that was queued arrived?  Returns the node, or -errno; -EAGAIN: it has
+ * not, and can be isolated again.
+ */
+static int pages_arrived(struct swapmig_pages *sp, const void __user *p, long ret,
+			 bool again)
+{
+	int nid = sp->goal.nid, status = -EFAULT;
 	struct vm_area_struct *vma;
-	int status = -ENOENT;
 	struct folio_walk fw;
 	unsigned long addr;
 	struct folio *folio;
@@ -106,18 +136,32 @@ static int pages_arrived(const struct swapmig_pages *sp, const void __user *p)
 	mmap_read_lock(sp->mm);
 	addr = (unsigned long)untagged_addr_remote(sp->mm, p);
 	vma = vma_lookup(sp->mm, addr);
-	if (vma) {
-		folio = folio_walk_start(&fw, vma, addr, FW_ZEROPAGE);
-		if (folio) {
-			status = folio_nid(folio);
-			folio_walk_end(&fw, vma);
-		} else if (swapmig_swaps(sp->goal.engines)) {
-			/* It is on its way, and counts as placed */
-			status = sp->goal.nid;
-		}
+	folio = vma ? folio_walk_start(&fw, vma, addr, FW_ZEROPAGE) : NULL;
+	if (folio) {
+		if (is_zero_folio(folio) || is_huge_zero_folio(folio))
+			status = -EFAULT;
+		else if (folio_nid(folio) == nid)
+			status = nid;
+		else
+			status = again ? -EAGAIN : pages_why(sp, folio, addr, ret);
+		folio_walk_end(&fw, vma);
+	} else if (vma) {
+		/* Reclaim unmaps a page before it knows whether it can go */
+		status = swapmig_absent(vma, addr);
+		if (status == SWAPMIG_OUT)
+			status = nid;
+		else if (status >= 0 && status != nid)
+			status = -EBUSY;
 	}
 	mmap_read_unlock(sp->mm);
-	return status < 0 || status == sp->goal.nid ? status : -EBUSY;
+	return status;
+}
+
+static int pages_store(struct swapmig_pages *sp, unsigned long i, int status)
+{
+	/* What is gone, or somebody else's by now, is no failure */
+	sp->failed += status == -EBUSY || status == -ENOMEM;
+	return pages_put(sp, i, status);
 }
 
 /*
@@ -138,20 +182,41 @@ static int pages_tell(struct swapmig_pages *sp, long ret, bool again)
 
 		/* In the most frequent case there is no need to look */
 		if (ret)
-			status = pages_arrived(sp, addr);
-		if (status == -EBUSY && again) {
+			status = pages_arrived(sp, addr, ret, again);
+		if (status == -EAGAIN) {
 			status = pages_add(sp, addr, index);
 			if (status > 0)
 				continue;
 			status = status ?: sp->goal.nid;
 		}
-		if (status == -EBUSY && ret == -ENOMEM)
-			status = -ENOMEM;
-		/* What is gone, or somebody else's by now, is no failure */
-		sp->failed += status == -EBUSY || status == -ENOMEM;
-		err = pages_put(sp, index, status) ?: err;
+		err = pages_store(sp, index, status) ?: err;
 	}
 	return err;
+}
+
+/* A page in the swap cache keeps its slot: that forgets what an older request said */
+static void pages_retag(struct swapmig_pages *sp)
+{
+	int nid = swapmig_swaps(sp->goal.engines) ? sp->goal.nid : NUMA_NO_NODE;
+	struct folio *folio;
+
+	list_for_each_entry(folio, &sp->folios, lru)
+		swapmig_tag_folio(folio, nid);
+}
+
+/* Once a node is full it is not asked for more, unless there is another way */
+static long pages_place(struct swapmig_pages *sp)
+{
+	long unseen = sp->goal.unseen;
+	long ret;
+
+	if (node_isset(sp->goal.nid, sp->full))
+		return swapmig_leave(&sp->folios, &sp->goal, -ENOMEM);
+	pages_retag(sp);
+	ret = swapmig_place(&sp->folios, &sp->goal);
+	if (ret == -ENOMEM)
+		node_set(sp->goal.nid, sp->full);
+	return ret ?: sp->goal.unseen - unseen;
 }
 
 /* All that is queued goes to its node.  Returns 0, -EFAULT or -EINTR. */
@@ -161,15 +226,10 @@ static int pages_flush(struct swapmig_pages *sp)
 
 	for (try = 1; sp->nr; try++) {
 		const struct swapmig_tally before = sp->goal.tally;
-		long unseen = sp->goal.unseen;
-		bool again;
-		long ret;
+		long ret = pages_place(sp);
+		bool again = try < PAGES_TRIES && ret > 0 &&
+			     !fatal_signal_pending(current);
 
-		ret = swapmig_place(&sp->folios, &sp->goal);
-		if (!ret)
-			ret = sp->goal.unseen - unseen;
-		again = try < PAGES_TRIES && ret > 0 &&
-			!fatal_signal_pending(current);
 		if (again) {
 			/* What stayed is met again, and is not to be counted twice */
 			memcpy(sp->goal.tally.left, before.left, sizeof(before.left));
@@ -178,7 +238,25 @@ static int pages_flush(struct swapmig_pages *sp)
 		}
 		err = pages_tell(sp, ret, again) ?: err;
 	}
+	sp->seen = 0;
 	return fatal_signal_pending(current) ? -EINTR : err;
+}
+
+/* From here on pages go to @node */
+static int pages_turn(struct swapmig_pages *sp, int node)
+{
+	int err = pages_flush(sp);
+
+	sp->goal.nid = node;
+	sp->mtc.nid = node;
+	sp->stuck.end = 0;
+	return err;
+}
+
+static bool pages_stuck(const struct swapmig_pages *sp, const void __user *addr)
+{
+	return (unsigned long)addr >= sp->stuck.start &&
+	       (unsigned long)addr < sp->stuck.end;
 }
 
 /* The page at index @i of the caller's arrays.  Returns 0, or an errno that ends it. */
@@ -196,22 +274,22 @@ static int pages_one(struct swapmig_pages *sp, unsigned long i,
 	if (!node_isset(node, *allowed))
 		return -EACCES;
 
-	if (node != sp->goal.nid || sp->size >= SWAPMIG_WINDOW) {
+	if (node != sp->goal.nid)
+		err = pages_turn(sp, node);
+	else if (sp->size >= SWAPMIG_WINDOW || ++sp->seen >= SWAPMIG_WINDOW)
 		err = pages_flush(sp);
-		sp->goal.nid = node;
-		sp->mtc.nid = node;
-		if (err)
-			return err;
-	}
-	ret = pages_add(sp, addr, i);
+	if (err)
+		return err;
+
+	ret = pages_stuck(sp, addr) ? sp->stuck.status : pages_add(sp, addr, i);
 	if (ret == -EBUSY && sp->nr) {
 		/* We have it ourselves, if it is a part of a folio that is queued */
 		err = pages_flush(sp);
 		if (err)
 			return err;
-		ret = pages_add(sp, addr, i);
+		ret = pages_stuck(sp, addr) ? sp->stuck.status : pages_add(sp, addr, i);
 	}
-	return ret > 0 ? 0 : pages_put(sp, i, ret ?: node);
+	return ret > 0 ? 0 : pages_store(sp, i, ret ?: node);
 }
 
 /**

@@ -11,6 +11,7 @@
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
 
 #include "../internal.h"
 #include "internal.h"
@@ -32,6 +33,8 @@
  * @map:	new tags for what is in swap
  * @mpol:	the same for alloc_migration_target_by_mpol(), if @goal is a policy
  * @queue:	queue_pages_range(), or NULL: only what is in swap is looked at
+ * @mbind:	only areas whose policy is @bound
+ * @bound:	policy that mbind() has set, or NULL, the default
  * @sweeps:	how often to go over the range, at most
  */
 struct swapmig_request {
@@ -44,6 +47,8 @@ struct swapmig_request {
 	struct swapmig_map map;
 	struct migration_mpol mpol;
 	swapmig_queue_fn *queue;
+	bool mbind;
+	struct mempolicy *bound;
 	int sweeps;
 };
 
@@ -86,6 +91,19 @@ static void window_interleave(struct swapmig_request *req,
 	req->mpol.ilx -= linear_page_index(vma, addr);
 }
 
+/* What of shared memory is in swap no page table says */
+static bool window_shmem(struct vm_area_struct *vma)
+{
+	return vma->vm_file && shmem_mapping(vma->vm_file->f_mapping);
+}
+
+/* Not an area that somebody put there after mbind() had set the policy */
+static bool window_ours(const struct swapmig_request *req,
+			struct vm_area_struct *vma)
+{
+	return !req->mbind || mpol_equal(vma->vm_policy, req->bound);
+}
+
 /*
  * Collects the window at or after @addr.  Returns where the next one begins, or
  * req->end.  *failed counts folios that should have been isolated.
@@ -117,7 +135,11 @@ static unsigned long window_collect(struct swapmig_request *req,
 	}
 	addr = max(addr, vma->vm_start);
 	end = min(req->end, vma->vm_end);
-	if (!vma->vm_file && !mm_find_pmd(req->mm, addr)) {
+	if (!window_ours(req, vma)) {
+		mmap_read_unlock(req->mm);
+		return end;
+	}
+	if (!mm_find_pmd(req->mm, addr) && !window_shmem(vma)) {
 		/* Much address space, and no page table at all */
 		end = window_end(addr, end, PUD_SIZE);
 		mmap_read_unlock(req->mm);
@@ -132,7 +154,8 @@ static unsigned long window_collect(struct swapmig_request *req,
 	}
 	window_interleave(req, vma, addr);
 
-	swapmig_walk_swapped(vma, addr, end, &sw);
+	if (swapmig_swaps(req->goal.engines) || swapmig_any_tags())
+		swapmig_walk_swapped(vma, addr, end, &sw);
 	if (req->queue)
 		ret = req->queue(req->mm, addr, end, &req->sources, flags, folios);
 	mmap_read_unlock(req->mm);
@@ -325,6 +348,8 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 		},
 		.map = { .other = NUMA_NO_NODE },
 		.mpol = { .pol = pol ?: get_task_policy(current) },
+		.mbind = true,
+		.bound = pol,
 		.sweeps = SWAPMIG_SWEEPS,
 	};
 

@@ -148,7 +148,7 @@ enum swapmig_why swapmig_why(struct folio *folio, int err)
 		return SWAPMIG_HUGETLB;
 	if (folio_test_unevictable(folio) || !folio_evictable(folio))
 		return SWAPMIG_MLOCKED;
-	if (folio_test_writeback(folio) || folio_test_locked(folio))
+	if (swapmig_busy(folio))
 		return SWAPMIG_WRITEBACK;
 	if (folio_test_swapbacked(folio) && !swapout_has_slot(folio))
 		return SWAPMIG_NO_ROOM;

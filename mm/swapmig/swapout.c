@@ -101,7 +101,7 @@ static void swapout_node(struct list_head *folios, int from,
 	for (pass = 0; pass < SWAPOUT_PASSES && !list_empty(folios); pass++) {
 		if (pass) {
 			swapmig_start_writeback(folios);
-			if (!swapmig_wait(folios, goal))
+			if (swapmig_wait(folios, goal) < 0)
 				break;
 		}
 		swapout_pass(folios, from, goal);

@@ -12,8 +12,9 @@
 #include <linux/pagewalk.h>
 #include <linux/shmem_fs.h>
 
-#include "internal.h"
+#include "../internal.h"
 #include "../swap.h"
+#include "internal.h"
 
 /* The walk stops to look whether others wait, each so many entries */
 #define SWAPPED_RESCHED	512
@@ -144,8 +145,11 @@ static bool shmem_exclusive(struct vm_area_struct *vma, pgoff_t first,
 	bool exclusive = true;
 
 	i_mmap_lock_read(mapping);
-	vma_interval_tree_foreach(other, &mapping->i_mmap, first, last)
-		exclusive &= other->vm_mm == vma->vm_mm;
+	vma_interval_tree_foreach(other, &mapping->i_mmap, first, last) {
+		exclusive = other->vm_mm == vma->vm_mm;
+		if (!exclusive)
+			break;
+	}
 	i_mmap_unlock_read(mapping);
 	return exclusive;
 }
@@ -204,7 +208,7 @@ void swapmig_walk_swapped(struct vm_area_struct *vma, unsigned long start,
 			  unsigned long end, struct swapmig_swapped *sw)
 {
 	mmap_assert_locked(vma->vm_mm);
-	if (is_vm_hugetlb_page(vma))
+	if (is_vm_hugetlb_page(vma) || !vma_migratable(vma))
 		return;
 	/* SysV shared memory has operations of its own, so ask the mapping */
 	if (vma->vm_file && shmem_mapping(vma->vm_file->f_mapping))
@@ -215,4 +219,83 @@ void swapmig_walk_swapped(struct vm_area_struct *vma, unsigned long start,
 	 */
 	if (!list_empty(&vma->vm_mm->mmlist) || swapmig_any_tags())
 		walk_page_range_vma(vma, start, end, &swapped_walk_ops, sw);
+}
+
+/* Where is the folio of a slot, which somebody keeps in use? */
+static int absent_swapped(swp_entry_t entry)
+{
+	struct folio *folio = filemap_get_folio(swap_address_space(entry),
+						swap_cache_index(entry));
+	int nid = SWAPMIG_OUT;
+
+	if (!IS_ERR(folio)) {
+		nid = folio_nid(folio);
+		folio_put(folio);
+	}
+	return nid;
+}
+
+/* Where is the page of a file, which is in no page table? */
+static int absent_file(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct address_space *mapping = vma->vm_file->f_mapping;
+	struct swap_info_struct *si;
+	struct folio *folio;
+	swp_entry_t entry;
+	int nid;
+
+	folio = filemap_get_entry(mapping, linear_page_index(vma, addr));
+	if (!folio)
+		return SWAPMIG_OUT;
+	if (!xa_is_value(folio)) {
+		nid = folio_nid(folio);
+		folio_put(folio);
+		return nid;
+	}
+	if (!shmem_mapping(mapping))
+		return SWAPMIG_OUT;
+	entry = radix_to_swp_entry(folio);
+	if (non_swap_entry(entry))
+		return -ENOENT;
+	si = get_swap_device(entry);
+	if (!si)
+		return -ENOENT;
+	nid = absent_swapped(entry);
+	put_swap_device(si);
+	return nid;
+}
+
+/**
+ * swapmig_absent - where is a page that is not present in a page table?
+ * @vma:	the area
+ * @addr:	its address
+ *
+ * Context: mmap_lock held for reading.
+ * Return: the node where the swap cache or the page cache has it; SWAPMIG_OUT: it
+ * is in swap, or in its file; -EBUSY: it is being migrated; -ENOENT: there is none.
+ */
+int swapmig_absent(struct vm_area_struct *vma, unsigned long addr)
+{
+	spinlock_t *ptl;	/* of the page table that @pmd names */
+	int nid = -ENOENT;
+	pte_t *pte, ptent;
+	pmd_t *pmd;
+
+	if (is_vm_hugetlb_page(vma) || !vma_migratable(vma))
+		return -ENOENT;
+	pmd = mm_find_pmd(vma->vm_mm, addr);
+	pte = pmd ? pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl) : NULL;
+	if (!pte)
+		return vma->vm_file ? absent_file(vma, addr) : -ENOENT;
+	ptent = ptep_get(pte);
+	if (is_swap_pte(ptent)) {
+		swp_entry_t entry = pte_to_swp_entry(ptent);
+
+		if (is_migration_entry(entry))
+			nid = -EBUSY;
+		else if (!non_swap_entry(entry))
+			nid = absent_swapped(entry);
+	}
+	pte_unmap_unlock(pte, ptl);
+	return pte_none(ptent) && vma->vm_file ? absent_file(vma, addr) : nid;
 }

@@ -8,6 +8,7 @@
 
 #include <linux/backing-dev.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
@@ -17,6 +18,10 @@
 
 /* A device, or a server, from which nothing comes back for so long is given up */
 #define WAIT_PATIENCE	(10 * HZ)
+
+/* Microseconds between two looks */
+#define WAIT_SHORTEST	50UL
+#define WAIT_LONGEST	5000UL
 
 static bool wants_write(const struct folio *folio)
 {
@@ -85,29 +90,58 @@ void swapmig_start_writeback(struct list_head *folios)
 }
 
 /**
+ * swapmig_busy - does a folio have to be waited for?
+ * @folio:	isolated folio
+ *
+ * Return: true if it is locked, or being written.
+ */
+bool swapmig_busy(struct folio *folio)
+{
+	return folio_test_writeback(folio) || folio_test_locked(folio) ||
+	       folio_test_private_2(folio);
+}
+
+/* Who waits for a disk is woken late by a tick: begin with less */
+static void wait_a_little(unsigned long *us)
+{
+	ktime_t until = ns_to_ktime(*us * NSEC_PER_USEC);
+
+	set_current_state(TASK_KILLABLE);
+	schedule_hrtimeout_range(&until, *us * NSEC_PER_USEC / 2, HRTIMER_MODE_REL);
+	*us = min(2 * *us, WAIT_LONGEST);
+}
+
+/**
  * swapmig_wait - wait for what is locked, or being written
  * @folios:	isolated folios
  * @goal:	@goal->hurry is set if one of them does not come back
  *
  * Context: process; no locks held.  Sleeps; ends at a fatal signal, and after
  * WAIT_PATIENCE in which no folio came back.
- * Return: false if it is not worth another try.
+ * Return: 1 if there was something to wait for, 0 if not; -EAGAIN: it is not worth
+ * another try.
  */
-bool swapmig_wait(struct list_head *folios, struct swapmig_goal *goal)
+int swapmig_wait(struct list_head *folios, struct swapmig_goal *goal)
 {
 	unsigned long since = jiffies;
 	struct folio *folio;
+	int waited = 0;
 
+	if (fatal_signal_pending(current))
+		return -EAGAIN;
 	list_for_each_entry(folio, folios, lru) {
-		while (folio_test_writeback(folio) || folio_test_locked(folio)) {
+		unsigned long us = WAIT_SHORTEST;
+
+		while (swapmig_busy(folio)) {
 			if (time_after(jiffies, since + WAIT_PATIENCE))
 				goal->hurry = true;
 			if (goal->hurry || fatal_signal_pending(current))
-				return false;
-			schedule_timeout_killable(1);
+				return -EAGAIN;
+			wait_a_little(&us);
+			waited = 1;
 		}
 		/* Only a while in which none of them comes back is too long */
 		since = jiffies;
 	}
-	return true;
+	return waited;
 }

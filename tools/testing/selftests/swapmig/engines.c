@@ -128,6 +128,35 @@ TEST_F(engines, direct_ends_old_tags)
 	EXPECT_BACK_ON(2, 0, 5);
 }
 
+/* So does move_pages(2), of pages that were read back and keep their slots. */
+TEST_F(engines, move_pages_ends_old_tags)
+{
+	size_t len = 64 * SM_PAGE;
+	int node[64], status[64];
+	void *addr[64];
+	int i;
+
+	NO_READAHEAD();
+	ASSERT_EQ(0, sm_write(SM_ENGINES, "swapout"));
+	EVICT(0, 1, 7);
+	sm_run_on_node(1);
+	sm_touch(self->buf, self->len);
+	EXPECT_ON(1, self->buf, self->len);
+	for (i = 0; i < 64; i++) {
+		addr[i] = self->buf + i * SM_PAGE;
+		node[i] = 0;
+	}
+	ASSERT_EQ(0, sm_write(SM_ENGINES, "direct"));
+	EXPECT_EQ(0, sm_move_pages(0, 64, addr, node, status, MPOL_MF_MOVE));
+	EXPECT_ON(0, self->buf, len);
+	ASSERT_EQ(0, madvise(self->buf, self->len, MADV_PAGEOUT));
+	EXPECT_SWAPPED(self->buf, self->len);
+	sm_run_on_node(0);
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, 7));
+	EXPECT_ON(0, self->buf, len);
+	EXPECT_ON(1, self->buf + len, self->len - len);
+}
+
 /* The largest number of folios in one call of the kernel's migration */
 static long largest_batch(void)
 {

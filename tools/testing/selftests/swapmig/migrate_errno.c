@@ -129,8 +129,8 @@ static long move_page(void *page, int node, int *status)
 }
 
 /*
- * move_pages(2) is none of swapmig's business: it is not there without
- * CONFIG_MIGRATION, which is what counts pgmigrate_success, and as ever with it.
+ * It is not there without CONFIG_MIGRATION, which is what counts pgmigrate_success.
+ * By way of swap the page is where it was sent once it is touched.
  */
 TEST_F(migrate_errno, move_pages)
 {
@@ -142,7 +142,9 @@ TEST_F(migrate_errno, move_pages)
 	}
 	EXPECT_EQ(0, move_page(self->buf, 1, &status));
 	EXPECT_EQ(1, status);
+	sm_touch(self->buf, SM_PAGE);
 	EXPECT_EQ(1, sm_page(0, self->buf));
 	EXPECT_EQ(0, move_page(self->buf, 0, &status));
 	EXPECT_EQ(0, status);
+	sm_touch(self->buf, SM_PAGE);
 }

@@ -141,6 +141,28 @@ TEST_F(move_pages, pinned_in_the_middle)
 	close(fd);
 }
 
+/*
+ * A pipe holds them. Reclaim finds that out after it has unmapped them, and in no
+ * page table is not the same as gone.
+ */
+TEST_F(move_pages, referenced)
+{
+	long held = 16;
+	int pipefd[2];
+
+	sm_fill_on(self->buf, self->len, 10, 0);
+	ASSERT_EQ(0, sm_vmsplice(self->buf, held * SM_PAGE, pipefd));
+	EXPECT_EQ(held, CALL(0, self->pages, MOVE));
+	EXPECT_EQ(held, with_status(self, held, -EBUSY));
+	EXPECT_EQ(self->pages - held, with_status(self, self->pages, 1));
+	sm_run_on_node(0);
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, 10));
+	EXPECT_ON(0, self->buf, held * SM_PAGE);
+	EXPECT_ON(1, self->buf + held * SM_PAGE, self->len - held * SM_PAGE);
+	close(pipefd[0]);
+	close(pipefd[1]);
+}
+
 /* What is no failure of the call is in the status only. */
 TEST_F(move_pages, statuses)
 {

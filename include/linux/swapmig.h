@@ -53,6 +53,8 @@ struct migration_mpol {		/* for alloc_migration_target_by_mpol() */
 	pgoff_t ilx;
 };
 
+struct workqueue_struct;
+
 #ifdef CONFIG_SWAPMIG
 
 extern struct xarray swapmig_tags[MAX_SWAPFILES];
@@ -72,6 +74,9 @@ int swapmig_move_pages(struct mm_struct *mm, const nodemask_t *allowed,
 		       unsigned long nr, const void __user *pages,
 		       const int __user *nodes, int __user *status, bool shared,
 		       swapmig_add_fn *add);
+
+/* cpuset.c: who changes a cpuset waits for its pages */
+void swapmig_flush_later(struct workqueue_struct *wq);
 
 /* forward.c: swap slots remember the node that their page was sent to */
 int swapmig_tag_slot(struct folio *folio, swp_entry_t entry);
@@ -217,6 +222,10 @@ static inline int swapmig_move_pages(struct mm_struct *mm,
 				     bool shared, swapmig_add_fn *add)
 {
 	return -ENOSYS;
+}
+
+static inline void swapmig_flush_later(struct workqueue_struct *wq)
+{
 }
 
 static inline int swapmig_tag_slot(struct folio *folio, swp_entry_t entry)

@@ -58,6 +58,7 @@ swapdev		swapout
 forward		swapout	mglru
 forward_life	swapout
 cpuset		swapout	direct
+cpuset_busy	seed	direct
 interrupt	swapout	direct
 stress		seed	mglru:at_once	direct
 clients.sh	swapout

@@ -2,11 +2,12 @@
 # Each target is one script of scripts/; a script says what it does at its top.
 
 CONFIGS := default swaponly
-GOALS := help deps tree kernel rootfs run shell check lint hooks hook-lines series clean
+GOALS := help deps tree kernel rootfs run shell check soak lint hooks hook-lines series clean
 CONFIG ?= default
 # What is checked: all of them, unless one is named
 CHECKED := $(if $(filter file,$(origin CONFIG)),$(CONFIGS),$(CONFIG))
 TESTS ?= *
+SECONDS ?= 600
 export LINUX_TARBALL JOBS KARGS SILENCE
 
 $(foreach g,$(MAKECMDGOALS),$(if $(filter $g,$(GOALS)),,\
@@ -28,6 +29,10 @@ run: kernel rootfs
 ## check: all checks and tests, in all configurations [TESTS=pattern] [CONFIG=one]
 check: deps
 	@scripts/check '$(TESTS)' $(CHECKED)
+
+## soak: the tests of many things at once, for SECONDS=600 in each configuration
+soak: deps
+	@KARGS="$$KARGS swapmig.soak=$(SECONDS)" scripts/check stress. $(CHECKED)
 
 ## shell: a root shell in that guest
 shell: kernel rootfs

@@ -1,20 +1,25 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Unmodified programs that move pages: numactl, memhog, migratepages, numastat; and
-# one of stress-ng that checks its memory while it is moved. That their pages
-# really moved is looked up, for some of these ignore errors.
+# Unmodified programs that move pages: numactl, memhog, migratepages, numastat,
+# stress-ng; and two of stress-ng that check their memory while it is moved. That
+# pages really moved is looked up, for some of these ignore errors.
 # Speaks TAP, and knows --names and -r NAME as the C tests do.
 
 # shellcheck disable=SC2317	# tests are called by their names
 
 tests='numactl_memhog numactl_shared migratepages migratepages_relative numastat
-	stress_vm_being_moved'
+	stress_numa stress_vm_being_moved stress_mremap_being_moved'
 disk=/dev/vdb
+stress_out=/tmp/swapmig-stress-ng.out
 why=
 hog=
+seen=
 mib=8
 pages=$((mib * 256))
+# The engine that is asked first
+{ read -r engine _ < /proc/sys/vm/migration_engines; } 2> /dev/null
+placed=/sys/kernel/mm/swapmig/$engine/placed
 
 # Pages of the anonymous mappings of a process on a node
 anon_on()
@@ -28,9 +33,26 @@ anon_on()
 	} END { print n + 0 }' "/proc/$1/numa_maps"
 }
 
-swapped_out()
+# Pages that left for another node, or for swap, by what the kernel always counts
+departed()
 {
-	awk '$1 == "pswpout" { print $2 }' /proc/vmstat
+	case $engine in
+	direct)
+		counter=pgmigrate_success;;
+	*)
+		counter=pswpout;;
+	esac
+	awk -v counter="$counter" '
+		$1 == counter { n = $2 }
+		END { print n + 0 }' /proc/vmstat
+}
+
+# progress TEXT N: says so if N is another than before. A test's own output waits
+# until it ends.
+progress()
+{
+	[ "$2" = "$seen" ] || echo "# alive $*" >&3
+	seen=$2
 }
 
 need()
@@ -71,7 +93,7 @@ wait_for()
 # A memhog that touches its memory for ever, on a CPU of node 0
 start_memhog()
 {
-	numactl --cpunodebind=0 memhog -r1000000 "${mib}m" > /dev/null 2>&1 &
+	numactl --cpunodebind=0 memhog -r1000000 "${mib}m" > /dev/null 2>&1 3>&- &
 	hog=$!
 	wait_for at_least_on "$hog" 0 $((pages - 64)) ||
 		fail "memhog never had its memory on node 0"
@@ -89,6 +111,7 @@ stop_memhog()
 move_hog()
 {
 	for call in 1 2 3; do
+		progress "migratepages $1 $2" "$call"
 		migratepages "$hog" "$1" "$2" ||
 			fail "migratepages $1 $2, call $call: exit code $?" || return
 		[ "$(anon_on "$hog" "$3")" -gt 64 ] || break
@@ -128,11 +151,11 @@ migratepages_()
 {
 	need numactl migratepages memhog || return
 	if start_memhog; then
-		before=$(swapped_out)
+		before=$(departed)
 		move_hog 0 1 0 1 && move_hog 1 3 1 3 && move_hog 3 0 3 0
 		[ -n "$why" ] || kill -0 "$hog" || fail "memhog died"
-		[ -n "$why" ] || [ $(($(swapped_out) - before)) -ge $((pages * 2)) ] ||
-			fail "only $(($(swapped_out) - before)) pages went out"
+		[ -n "$why" ] || [ $(($(departed) - before)) -ge $((pages * 2)) ] ||
+			fail "only $(($(departed) - before)) pages left"
 	fi
 	stop_memhog
 	[ -z "$why" ]
@@ -163,32 +186,83 @@ numastat_()
 	[ -z "$why" ]
 }
 
-stress_vm_being_moved()
+# run_stress OPTIONS...: stress-ng in the background, as $stress
+run_stress()
 {
-	need stress-ng migratepages || return
-	# Again and longer on a machine that is slow
-	for time in 3 30 90; do
-		before=$(swapped_out)
-		stress-ng --verify --temp-path /tmp -t "$time" --vm 1 \
-			--vm-bytes "${mib}m" --vm-method incdec \
-			> /tmp/swapmig-stress-ng.out 2>&1 &
-		stress=$!
+	stress-ng --verify --temp-path /tmp "$@" > "$stress_out" 2>&1 3>&- &
+	stress=$!
+}
+
+end_stress()
+{
+	wait "$stress" ||
+		fail "stress-ng: exit code $?:" \
+			"$(grep -i -m 1 -E 'fail|error' "$stress_out")"
+}
+
+# It calls mbind(), migrate_pages() and move_pages(), and does not look at pages.
+stress_numa()
+{
+	need stress-ng || return
+	[ -r "$placed" ] || fail "no $placed" || return
+	before=$(departed)
+	placed_before=$(cat "$placed")
+	run_stress --numa 1 --numa-ops 2
+	while kill -0 "$stress" 2> /dev/null; do
+		sleep 0.1
+		progress "stress-ng --numa, pages:" "$(cat "$placed")"
+	done
+	end_stress || return
+	# Its 4 MiB are sent to another node in each round.
+	moved=$(($(cat "$placed") - placed_before))
+	[ "$moved" -ge 1024 ] || fail "$engine placed only $moved pages" || return
+	moved=$(($(departed) - before))
+	[ "$moved" -ge 1024 ] || fail "only $moved pages left"
+}
+
+# stress_being_moved SIZES OPTIONS...: stress-ng with each of the sizes after the
+# options, the first that is long enough for pages to leave for other nodes. Then
+# they are left in peace, for the end to come.
+stress_being_moved()
+{
+	sizes=$1
+	shift
+	for size in $sizes; do
+		before=$(departed)
+		moved=0
+		run_stress "$@" "$size"
 		while kill -0 "$stress" 2> /dev/null; do
-			for pid in $(pidof stress-ng-vm stress-ng); do
+			if [ "$moved" -ge $((pages * 4)) ]; then
+				sleep 0.1
+				continue
+			fi
+			# Some of its processes are gone by now.
+			for pid in $(pidof stress-ng); do
 				migratepages "$pid" 0,1 2,3
 				migratepages "$pid" 2,3 0,1
 			done 2> /dev/null
+			moved=$(($(departed) - before))
+			progress "$* $size, pages:" "$moved"
 		done
-		wait "$stress" ||
-			fail "stress-ng: $(grep -i -m 1 fail /tmp/swapmig-stress-ng.out)" ||
-			break
-		moved=$(($(swapped_out) - before))
-		[ "$moved" -lt "$pages" ] || break
+		end_stress || return
+		moved=$(($(departed) - before))
+		[ "$moved" -lt "$pages" ] || return 0
 	done
-	rm -f /tmp/swapmig-stress-ng.out
-	[ -n "$why" ] || [ "$moved" -ge "$pages" ] ||
-		fail "only $moved pages went out"
-	[ -z "$why" ]
+	fail "only $moved pages left"
+}
+
+stress_vm_being_moved()
+{
+	need stress-ng migratepages || return
+	stress_being_moved '30000 300000' --vm 1 --vm-bytes "${mib}m" \
+		--vm-method incdec --vm-ops
+}
+
+stress_mremap_being_moved()
+{
+	need stress-ng migratepages || return
+	stress_being_moved '20 200' --mremap 1 --mremap-bytes "${mib}m" \
+		--mremap-ops
 }
 
 wanted=
@@ -207,6 +281,7 @@ esac
 
 # shellcheck disable=SC2086	# a list of words
 set -- ${wanted:-$tests}
+exec 3>&1
 echo "TAP version 13"
 echo "1..$#"
 { mkswap "$disk" && swapon "$disk"; } > /dev/null 2>&1 ||
@@ -225,7 +300,7 @@ for t in "$@"; do
 	$run > /tmp/swapmig-clients.out 2>&1
 	result=$?
 	sed 's/^\([^#]\)/# \1/' /tmp/swapmig-clients.out
-	rm -f /tmp/swapmig-clients.out
+	rm -f /tmp/swapmig-clients.out "$stress_out"
 	case "$result $why" in
 	*"# SKIP"*)
 		echo "ok $nr clients.$t $why";;

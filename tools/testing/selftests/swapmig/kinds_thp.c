@@ -5,8 +5,14 @@
  */
 #include "swapmig_harness.h"
 
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED	24
+#endif
+
 #define THP(file)	"/sys/kernel/mm/transparent_hugepage/" file
 #define COMPACT_MLOCKED	"/proc/sys/vm/compact_unevictable_allowed"
+/* Half of it is free then: with huge pages a node keeps 16 MiB for emergencies */
+#define FILLER		(80 * SM_MIB)
 #define MTHP_SIZE	(64 * 1024UL)
 
 FIXTURE(kinds_thp)
@@ -127,7 +133,7 @@ TEST_F(kinds_thp, shared)
 TEST_F(kinds_thp, split)
 {
 	long before = sm_vmstat("thp_migration_split");
-	char *filler = sm_map(32 * SM_MIB);
+	char *filler = sm_map(FILLER);
 	size_t off;
 
 	ASSERT_NE(NULL, filler);
@@ -137,13 +143,13 @@ TEST_F(kinds_thp, split)
 	ASSERT_EQ(0, sm_write(COMPACT_MLOCKED, "0"));
 	FILL_HUGE(6);
 	/* All that is free there in small pages, and then every other one */
-	ASSERT_LT(0, sm_hog(1, 40 * SM_MIB));
-	sm_fill_on(filler, 32 * SM_MIB, 7, 1);
-	ASSERT_EQ(0, mlock(filler, 32 * SM_MIB));
+	ASSERT_LT(0, sm_hog(1, FILLER + 16 * SM_MIB));
+	sm_fill_on(filler, FILLER, 7, 1);
+	ASSERT_EQ(0, mlock(filler, FILLER));
 	ASSERT_LT(0, sm_hog(1, 0));
-	for (off = 0; off < 32 * SM_MIB; off += 2 * SM_PAGE) {
-		munlock(filler + off, SM_PAGE);
-		ASSERT_EQ(0, madvise(filler + off, SM_PAGE, MADV_DONTNEED));
+	for (off = 0; off < FILLER; off += 2 * SM_PAGE) {
+		ASSERT_EQ(0, madvise(filler + off, SM_PAGE,
+				     MADV_DONTNEED_LOCKED));
 	}
 	EXPECT_EQ(0, sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(1),
 			      MPOL_MF_MOVE | MPOL_MF_STRICT));
@@ -152,7 +158,7 @@ TEST_F(kinds_thp, split)
 		EXPECT_ON(1, self->buf, self->len);
 	}
 	EXPECT_EQ(0, sm_bad(self->buf, self->len, 6));
-	munmap(filler, 32 * SM_MIB);
+	munmap(filler, FILLER);
 }
 
 /* 64 KiB at once, if all of it was sent to one node; else page by page. */

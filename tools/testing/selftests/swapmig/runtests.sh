@@ -3,9 +3,10 @@
 #
 # Run the swapmig selftests inside of the kernel under test, as root.
 #
-#	usage: $0 [PATTERN]
+#	usage: $0 [PATTERN [SECONDS]]
 #
-# PATTERN is a part of a test's name, or a shell pattern for it. One line a test
+# PATTERN is a part of a test's name, or a shell pattern for it; with SECONDS those
+# tests are begun again and again for so long. One line a test
 # case goes to standard output: "ok NAME", "ok NAME # SKIP WHY", "not ok NAME - WHY",
 # or "not ok NAME # TODO WHY" for one that waits for the kernel, which is one of which
 # no expectation fails but those that log "TODO WHY"; at the end "DONE passed failed
@@ -14,6 +15,7 @@
 
 here=$(cd "$(dirname "$0")" && pwd)
 pattern=${1:-}
+soak=${2:-0}
 vm=/proc/sys/vm
 cgroup=/sys/fs/cgroup
 lru_gen=/sys/kernel/mm/lru_gen/enabled
@@ -60,8 +62,10 @@ forward_life	swapout
 cpuset		swapout	direct
 cpuset_busy	seed	direct
 interrupt	swapout	direct
+waits		swapout	direct
 stress		seed	mglru:at_once	direct
-clients.sh	swapout
+libnuma		swapout	direct
+clients.sh	swapout	direct
 '
 
 say()
@@ -370,11 +374,22 @@ case " $old_engines " in
 esac
 put 0 "$lru_gen"
 
+uptime()
+{
+	cut -d. -f1 /proc/uptime
+}
+
 kunit
-echo "$suites" | while read -r prog runs; do
-	for run in $runs; do
-		run_program "$prog" "$run" < /dev/null
+end=$(($(uptime) + soak))
+while
+	echo "$suites" | while read -r prog runs; do
+		for run in $runs; do
+			run_program "$prog" "$run" < /dev/null
+		done
 	done
+	[ "$(uptime)" -lt "$end" ]
+do
+	:
 done
 
 put "$old_gen" "$lru_gen"

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Processes that check every value they wrote, while others send their memory
- * to and fro between nodes, and while they fork, exit, remap, unmap and discard
- * memory, swap comes and goes, and their cpuset changes. All of it is counted,
- * and none of it timed.
+ * to and fro between nodes, and while they fork, exec, exit, remap, unmap and
+ * discard memory, get it from a userfaultfd, have it merged, swap comes and goes,
+ * and their cpuset changes. All of it is counted, and none of it timed.
  */
 #include "swapmig_harness.h"
 
-#include <pthread.h>
+#include "stress_kinds.h"
 
 #define THREADS		2
 #define V2_DIR		SM_V2_ROOT "/swapmig-stress"
@@ -21,17 +21,11 @@ enum action {
 	SWAPPING	= 1 << 4,
 	CPUSET		= 1 << 5,
 	TWO_MIGRATORS	= 1 << 6,
-	EVERYTHING	= (1 << 7) - 1,
-};
-
-/* What all processes of a test share, in memory that may move as well */
-struct shared {
-	bool stop;
-	long errors;
-	long rounds;
-	long moves;
-	long acts;
-	char where[128];
+	FREEING		= 1 << 7,
+	EXECING		= 1 << 8,
+	FETCHING	= 1 << 9,
+	MERGING		= 1 << 10,
+	EVERYTHING	= (1 << 11) - 1,
 };
 
 struct worker {
@@ -57,20 +51,6 @@ FIXTURE_SETUP(stress)
 FIXTURE_TEARDOWN(stress)
 {
 	SM_TEARDOWN();
-}
-
-#define now(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
-
-static bool go_on(struct shared *s)
-{
-	return !now(s->stop) && !now(s->errors);
-}
-
-static void complain(struct shared *s, const char *what, long value)
-{
-	if (__sync_fetch_and_add(&s->errors, 1))
-		return;
-	snprintf(s->where, sizeof(s->where), "%s: %ld", what, value);
 }
 
 /*
@@ -101,71 +81,23 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void fork_once(struct shared *s, const char *fixed, size_t len)
-{
-	int status;
-	pid_t pid = sm_fork();
-
-	if (!pid) {
-		/* The child writes into its copy, which the parent never sees. */
-		long bad = sm_bad(fixed, len, 1);
-
-		sm_fill((char *)fixed, len / 2, 7);
-		bad += sm_bad(fixed, len / 2, 7);
-		_exit(bad ? 1 : 0);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
-		complain(s, "status of a child", status);
-}
-
-static char *remap_once(struct shared *s, char *p, size_t len)
-{
-	char *to = sm_map(len), *moved;
-
-	moved = mremap(p, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
-	if (moved != to) {
-		complain(s, "mremap", errno);
-		return p;
-	}
-	if (sm_bad(moved, len, 3))
-		complain(s, "pages changed by mremap", sm_bad(moved, len, 3));
-	return moved;
-}
-
-static void unmap_once(struct shared *s, size_t len)
-{
-	char *p = sm_map(len);
-
-	if (!p) {
-		complain(s, "mmap", errno);
-		return;
-	}
-	sm_fill(p, len, 4);
-	if (sm_bad(p, len, 4))
-		complain(s, "new pages changed", sm_bad(p, len, 4));
-	munmap(p, len);
-}
-
-static void discard_once(struct shared *s, char *p, size_t len)
-{
-	sm_fill(p, len, 5);
-	madvise(p, len, MADV_DONTNEED);
-	if (sm_nonzero(p, len))
-		complain(s, "words left after MADV_DONTNEED", sm_nonzero(p, len));
-}
-
 /* The process whose memory is moved */
 static void subject(struct shared *s, char *buf, size_t len, int actions)
 {
 	size_t part = len / (THREADS + 1) / SM_PAGE * SM_PAGE;
-	size_t small = 64 * SM_PAGE;
-	char *remapped = sm_map(small), *gone = sm_map(small);
+	char *remapped = sm_map(SMALL), *gone = sm_map(SMALL);
+	char *one = sm_map(SMALL), *two = sm_map(SMALL);
+	struct server server = { 0 };
 	struct worker w[THREADS];
 	pthread_t threads[THREADS];
 	int i;
 
 	sm_fill(buf, part, 1);
-	sm_fill(remapped, small, 3);
+	sm_fill(remapped, SMALL, 3);
+	if (actions & MERGING)
+		start_merging(s, one, two);
+	if (actions & FETCHING)
+		start_server(&server, s);
 	for (i = 0; i < THREADS; i++) {
 		w[i] = (struct worker) {
 			.shared = s, .buf = buf + (i + 1) * part, .fixed = buf,
@@ -178,30 +110,56 @@ static void subject(struct shared *s, char *buf, size_t len, int actions)
 		if (actions & FORKING)
 			fork_once(s, buf, part);
 		if (actions & REMAPPING)
-			remapped = remap_once(s, remapped, small);
+			remapped = remap_once(s, remapped, SMALL);
 		if (actions & UNMAPPING)
-			unmap_once(s, small);
+			unmap_once(s, SMALL);
 		if (actions & DISCARDING)
-			discard_once(s, gone, small);
+			discard_once(s, gone, SMALL);
+		if (actions & FREEING)
+			free_once(s, gone, SMALL);
+		if (actions & EXECING)
+			exec_once(s);
+		if (actions & FETCHING)
+			fetch_once(s, &server);
+		if (actions & MERGING)
+			merge_once(s, one, two, actions == MERGING);
 		__sync_fetch_and_add(&s->acts, 1);
-		if (!(actions & (FORKING | REMAPPING | UNMAPPING | DISCARDING)))
+		if (!(actions & ~(SWAPPING | CPUSET | TWO_MIGRATORS)))
 			sm_nap();
 	}
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	if (sm_bad(buf, part, 1) || sm_bad(remapped, small, 3))
+	if (actions & FETCHING)
+		stop_server(&server);
+	if (sm_bad(buf, part, 1) || sm_bad(remapped, SMALL, 3))
 		complain(s, "pages changed in the end", 1);
 	_exit(0);
 }
 
-static pid_t start_migrator(struct shared *s, pid_t target, int first)
+/* One that execs may be gone, or about to be. */
+static void move_execer(struct shared *s, pid_t pid, long n)
 {
-	pid_t pid = sm_fork();
-	long n;
+	long ret = sm_migrate(pid, SM_NODE(n % 2), SM_NODE(!(n % 2)));
+
+	if (ret >= 0)
+		__sync_fetch_and_add(&s->execer_moves, 1);
+	else if (ret != -ESRCH && ret != -EINVAL)
+		complain(s, "migrate_pages of one that execs", -ret);
+}
+
+/* If @paced there is a move for each act, else there are as many as can be. */
+static pid_t start_migrator(struct shared *s, pid_t target, int first, bool paced)
+{
+	pid_t pid = sm_fork(), execer;
+	long n, acts;
 
 	if (pid)
 		return pid;
 	for (n = first; go_on(s); n++) {
+		acts = now(s->acts);
+		execer = now(s->execer);
+		if (execer > 0)
+			move_execer(s, execer, n);
 		if (sm_migrate(target, SM_NODE(n % 2), SM_NODE(!(n % 2))) < 0) {
 			/* It may be gone when all is over. */
 			if (go_on(s))
@@ -209,6 +167,8 @@ static pid_t start_migrator(struct shared *s, pid_t target, int first)
 			break;
 		}
 		__sync_fetch_and_add(&s->moves, 1);
+		while (paced && go_on(s) && now(s->acts) == acts)
+			sm_nap();
 	}
 	_exit(0);
 }
@@ -237,8 +197,12 @@ static long departed(void)
 }
 
 /* Were there so many moves, some of all the rest, and pages that left? */
-static bool enough(struct shared *s, long moves, long swaps, long pages)
+static bool enough(struct shared *s, int actions, long moves, long swaps,
+		   long pages)
 {
+	if ((actions == EXECING && now(s->execer_moves) < moves) ||
+	    (actions == MERGING && now(s->merges) < moves / 2))
+		return false;
 	return now(s->moves) >= moves && now(s->rounds) >= 2 * THREADS &&
 	       now(s->acts) >= 2 && swaps >= 5 && departed() >= pages;
 }
@@ -253,6 +217,11 @@ static void stress(struct __test_metadata *_metadata, char *buf, size_t len,
 	int status, i, nr = 0;
 
 	ASSERT_NE(NULL, s);
+	if (actions & MERGING) {
+		ASSERT_EQ(0, sm_write(SM_KSM("pages_to_scan"), "20000"));
+		ASSERT_EQ(0, sm_write(SM_KSM("sleep_millisecs"), "1"));
+		ASSERT_EQ(0, sm_write(SM_KSM("run"), "1"));
+	}
 	if (actions & CPUSET) {
 		ASSERT_TRUE(sm_v2_cpusets(true));
 		ASSERT_EQ(0, sm_group_make(V2_DIR, "0-3"));
@@ -263,13 +232,13 @@ static void stress(struct __test_metadata *_metadata, char *buf, size_t len,
 		subject(s, buf, len, actions);
 	if (actions & CPUSET)
 		movers[nr++] = start_cpuset_changer(s, subj);
-	movers[nr++] = start_migrator(s, subj, 0);
+	movers[nr++] = start_migrator(s, subj, 0, actions == MERGING);
 	if (actions & TWO_MIGRATORS)
-		movers[nr++] = start_migrator(s, subj, 1);
+		movers[nr++] = start_migrator(s, subj, 1, false);
 
 	/* Much more than enough is too much: something does not happen at all. */
 	while (!now(s->errors) && now(s->moves) < 1000 * moves &&
-	       !enough(s, moves, swaps, pages)) {
+	       !enough(s, actions, moves, swaps, pages)) {
 		if (actions & SWAPPING) {
 			EXPECT_EQ(0, sm_swap_off());
 			EXPECT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
@@ -281,10 +250,12 @@ static void stress(struct __test_metadata *_metadata, char *buf, size_t len,
 		}
 		sm_nap();
 	}
-	EXPECT_TRUE(now(s->errors) || enough(s, moves, swaps, pages)) {
+	EXPECT_TRUE(now(s->errors) || enough(s, actions, moves, swaps, pages)) {
 		TH_LOG("%ld moves, %ld rounds, %ld acts, %ld swaps, %ld pages short",
 		       now(s->moves), now(s->rounds), now(s->acts), swaps,
 		       pages - departed());
+		TH_LOG("%ld moves of one that execs, %ld merges",
+		       now(s->execer_moves), now(s->merges));
 	}
 	__atomic_store_n(&s->stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < nr; i++)
@@ -295,6 +266,8 @@ static void stress(struct __test_metadata *_metadata, char *buf, size_t len,
 		TH_LOG("%s", s->where);
 	}
 	EXPECT_TRUE(sm_isolated_settles());
+	if (actions & MERGING)
+		EXPECT_EQ(0, sm_write(SM_KSM("run"), "0"));
 	if (actions & CPUSET) {
 		EXPECT_TRUE(sm_group_remove(V2_DIR));
 		EXPECT_TRUE(sm_v2_cpusets(false));
@@ -333,7 +306,42 @@ TEST_F(stress, cpuset_change)
 	stress(_metadata, self->buf, self->len, CPUSET, 12);
 }
 
+TEST_F(stress, madv_free)
+{
+	stress(_metadata, self->buf, self->len, FREEING, 12);
+}
+
+TEST_F(stress, exec)
+{
+	stress(_metadata, self->buf, self->len, EXECING, 12);
+}
+
+TEST_F(stress, userfaultfd)
+{
+	int fd = uffd_open();
+
+	if (fd < 0)
+		SKIP(return, "needs CONFIG_USERFAULTFD");
+	close(fd);
+	stress(_metadata, self->buf, self->len, FETCHING, 12);
+}
+
+TEST_F(stress, ksm)
+{
+	if (access(SM_KSM("run"), W_OK))
+		SKIP(return, "needs CONFIG_KSM");
+	stress(_metadata, self->buf, self->len, MERGING, 12);
+}
+
 TEST_F(stress, everything_at_once)
 {
-	stress(_metadata, self->buf, self->len, EVERYTHING, 12);
+	int actions = EVERYTHING, fd = uffd_open();
+
+	if (fd < 0)
+		actions &= ~FETCHING;
+	else
+		close(fd);
+	if (access(SM_KSM("run"), W_OK))
+		actions &= ~MERGING;
+	stress(_metadata, self->buf, self->len, actions, 12);
 }

@@ -57,6 +57,8 @@ static void remove_device(void)
 		SM_WAIT(sm_write(SM_ZRAM_SYS("reset"), "1") != -EBUSY);
 	if (swap_kind == SM_SWAP_FILE)
 		unlink(SM_SWAPFILE);
+	if (swap_kind == SM_SWAP_DM)
+		SM_WAIT(sm_dm_remove() != -EBUSY);
 	swap_kind = SM_SWAP_NONE;
 }
 
@@ -81,6 +83,11 @@ int sm_swap_on(enum sm_swap kind, size_t len)
 	case SM_SWAP_FILE:
 		swap_path = SM_SWAPFILE;
 		ret = file_create(len);
+		break;
+	case SM_SWAP_DM:
+		swap_path = sm_dm_create(len);
+		if (!swap_path)
+			ret = -ENODEV;
 		break;
 	}
 	if (!ret)

@@ -112,6 +112,7 @@ long sm_node_kib(int node, const char *field);
 void sm_trim_pcp(bool on);
 long sm_huge(int node, long nr);
 long sm_hog(int node, size_t keep);
+bool sm_locked(const void *addr);
 long sm_smaps_kib(const void *addr, const char *field);
 
 /* Credentials: given up for good, in this process */
@@ -124,6 +125,7 @@ enum sm_swap {
 	SM_SWAP_DISK,
 	SM_SWAP_ZRAM,
 	SM_SWAP_FILE,
+	SM_SWAP_DM,		/* the disk, behind a device that obeys */
 };
 
 #define SM_DISK		"/dev/vdb"
@@ -134,6 +136,11 @@ enum sm_swap {
 
 int sm_swap_on(enum sm_swap kind, size_t len);
 int sm_swap_off(void);
+
+const char *sm_dm_create(size_t len);
+int sm_dm_remove(void);
+int sm_dm_stall(bool stall);
+int sm_dm_fail(bool fail);
 
 /* A process that does as it is told */
 enum sm_order {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -230,6 +231,21 @@ long sm_huge(int node, long nr)
 	int ret = sm_write(huge_path(node), "%ld", nr);
 
 	return ret ? ret : sm_read_long(huge_path(node));
+}
+
+/* Does somebody hold the lock of the page that is mapped at @addr? */
+bool sm_locked(const void *addr)
+{
+	__u64 pm = sm_pagemap(0, addr), flags = 0;
+	int fd = open("/proc/kpageflags", O_RDONLY);
+	off_t at = (pm & ((1ULL << 55) - 1)) * sizeof(flags);
+
+	if (fd < 0)
+		return false;
+	if (!(pm >> 63) || pread(fd, &flags, sizeof(flags), at) != sizeof(flags))
+		flags = 0;
+	close(fd);
+	return flags & 1;
 }
 
 /* A field of smaps, for the area of this process that @addr is in */

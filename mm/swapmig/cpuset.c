@@ -37,11 +37,15 @@ static void cpuset_flush(struct callback_head *work)
  */
 void swapmig_flush_later(struct workqueue_struct *wq)
 {
+	struct callback_head *pending;
 	struct cpuset_flush *flush;
 
 	if (current->flags & (PF_KTHREAD | PF_EXITING))
 		return;
-	flush = kmalloc(sizeof(*flush), GFP_KERNEL);
+	/* Once is enough, after the last thread of a process */
+	pending = task_work_cancel_func(current, cpuset_flush);
+	flush = pending ? container_of(pending, struct cpuset_flush, work) :
+			  kmalloc(sizeof(*flush), GFP_KERNEL);
 	if (!flush)
 		/* The pages move all the same, only nobody waits for it */
 		return;

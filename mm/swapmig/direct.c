@@ -69,7 +69,7 @@ static int direct_passes(struct list_head *folios, struct swapmig_goal *goal)
 /**
  * swapmig_direct - engine "direct"
  * @folios:	isolated folios; those that stayed afterwards
- * @goal:	where they are to go; @goal->hurry is updated
+ * @goal:	where they are to go; @goal->hurry and no_huge are updated
  *
  * Context: process; no locks held.  Sleeps.  Ends between two passes when a fatal
  * signal is pending.
@@ -92,7 +92,8 @@ int swapmig_direct(struct list_head *folios, struct swapmig_goal *goal)
 			list_move_tail(&folio->lru, &hugetlb);
 	}
 	ret = direct_passes(folios, goal);
-	direct_passes(&hugetlb, goal);
+	if (direct_passes(&hugetlb, goal) == -ENOMEM)
+		goal->no_huge = true;
 	list_splice_tail(&hugetlb, folios);
 	list_splice_tail(&pinned, folios);
 	return ret;

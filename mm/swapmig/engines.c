@@ -236,19 +236,23 @@ static unsigned long count_pages(struct list_head *folios)
 long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal, int err)
 {
 	struct folio *folio, *next;
+	enum swapmig_why why;
 	long left = 0;
 
 	swapmig_settle(folios);
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		if (swapmig_free_abandoned(folio))
 			continue;
-		goal->tally.stayed[swapmig_why(folio, err)] += folio_nr_pages(folio);
+		why = swapmig_why(folio, goal, err);
 		/* Reclaim unmaps before it knows; by its slot a page is found again */
 		if (folio_test_anon(folio) || folio_test_swapcache(folio) ||
-		    folio_mapped(folio))
+		    folio_mapped(folio)) {
+			goal->tally.stayed[why] += folio_nr_pages(folio);
 			left++;
-		else
+		} else {
+			goal->tally.unseen[why] += folio_nr_pages(folio);
 			goal->unseen++;
+		}
 	}
 	if (list_empty(folios))
 		return 0;
@@ -276,6 +280,7 @@ long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
 	enum swapmig_engine_id id;
 	int err = 0;
 
+	goal->no_huge = false;
 	while (!list_empty(folios) && !fatal_signal_pending(current) &&
 	       (id = engine_shift(&list))) {
 		unsigned long before = pages;

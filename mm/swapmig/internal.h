@@ -39,11 +39,13 @@ enum swapmig_why {
  * @placed:	by each engine
  * @left:	by each engine, in the last sweep
  * @stayed:	for each reason, in the last sweep
+ * @unseen:	the same, what no sweep finds again
  */
 struct swapmig_tally {
 	unsigned long placed[NR_SWAPMIG_ENGINES];
 	unsigned long left[NR_SWAPMIG_ENGINES];
 	unsigned long stayed[NR_SWAPMIG_WHY];
+	unsigned long unseen[NR_SWAPMIG_WHY];
 };
 
 /**
@@ -57,6 +59,7 @@ struct swapmig_tally {
  * @batch:	folios that an engine may keep unmapped at once
  * @pid:	whose pages they are, for tracepoints
  * @from:	node that is vacated, for tracepoints
+ * @no_huge:	there was no page for one of hugetlbfs
  * @hurry:	something did not answer: wait for nothing any more
  * @unseen:	folios of files that stayed, in no page table any more: no walk finds
  *		them again, unless somebody touches them
@@ -72,6 +75,7 @@ struct swapmig_goal {
 	unsigned int batch;
 	pid_t pid;
 	int from;
+	bool no_huge;
 	bool hurry;
 	long unseen;
 	struct swapmig_tally tally;
@@ -95,7 +99,8 @@ long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal, int err)
 void swapmig_begin(struct swapmig_goal *goal, struct mm_struct *mm, int from);
 void swapmig_again(struct swapmig_goal *goal);
 long swapmig_end(struct swapmig_goal *goal, long ret);
-enum swapmig_why swapmig_why(struct folio *folio, int err);
+enum swapmig_why swapmig_why(struct folio *folio,
+			     const struct swapmig_goal *goal, int err);
 void swapmig_count_evicted(unsigned long pages);
 void swapmig_count_forwarded(unsigned long pages);
 

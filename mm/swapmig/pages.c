@@ -21,6 +21,9 @@
 /* What is busy at the moment is tried once more */
 #define PAGES_TRIES	2
 
+/* A page that comes and goes is looked at so often */
+#define PAGES_LOOKS	3
+
 /**
  * struct swapmig_pages - a call of move_pages(2)
  * @mm:		address space
@@ -105,55 +108,78 @@ static int pages_add(struct swapmig_pages *sp, const void __user *addr,
 }
 
 /* Why a folio has not moved; the other pages of a large one need not be tried */
-static int pages_why(struct swapmig_pages *sp, struct folio *folio,
-		     unsigned long addr, long ret)
+static int pages_why(struct swapmig_pages *sp, struct vm_area_struct *vma,
+		     unsigned long addr, struct page *page, long ret)
 {
-	bool no_room = ret == -ENOMEM ||
-		       (folio_test_hugetlb(folio) && !swapmig_pinned(folio));
-	int status = no_room ? -ENOMEM : -EBUSY;
+	struct folio *folio = page_folio(page);
+	int status = -EBUSY;
 
+	if (!swapmig_pinned(folio) &&
+	    (folio_test_hugetlb(folio) ? sp->goal.no_huge : ret == -ENOMEM))
+		status = -ENOMEM;
 	if (folio_test_large(folio)) {
-		sp->stuck.start = round_down(addr, folio_size(folio));
-		sp->stuck.end = sp->stuck.start + folio_size(folio);
+		unsigned long before = folio_page_idx(folio, page) * PAGE_SIZE;
+
+		sp->stuck.start = max(vma->vm_start, (addr & PAGE_MASK) - before);
+		sp->stuck.end = (addr & PAGE_MASK) - before + folio_size(folio);
 		sp->stuck.status = status;
 	}
 	return status;
 }
 
+/* Has the page at @addr arrived?  As pages_arrived(); -EAGAIN: it is in between. */
+static int pages_look(struct swapmig_pages *sp, struct vm_area_struct *vma,
+		      unsigned long addr, long ret, bool *mapped)
+{
+	int nid = sp->goal.nid, status;
+	struct folio_walk fw;
+	struct folio *folio;
+
+	folio = folio_walk_start(&fw, vma, addr, FW_ZEROPAGE);
+	*mapped = folio;
+	if (!folio) {
+		/* Reclaim unmaps a page before it knows whether it can go */
+		status = swapmig_absent(vma, addr);
+		if (status == SWAPMIG_OUT)
+			return nid;
+		return status < 0 || status == nid ? status : -EBUSY;
+	}
+	if (is_zero_folio(folio) || is_huge_zero_folio(folio))
+		status = -EFAULT;
+	else if (folio_nid(folio) == nid)
+		status = nid;
+	else
+		status = pages_why(sp, vma, addr, fw.page, ret);
+	folio_walk_end(&fw, vma);
+	return status;
+}
+
 /*
  * Has a page that was queued arrived?  Returns the node, or -errno; -EAGAIN: it has
- * not, and can be isolated again.
+ * not, and can be isolated again, if @again.
  */
 static int pages_arrived(struct swapmig_pages *sp, const void __user *p, long ret,
 			 bool again)
 {
-	int nid = sp->goal.nid, status = -EFAULT;
+	int status = -EAGAIN, looks;
 	struct vm_area_struct *vma;
-	struct folio_walk fw;
+	bool mapped = false;
 	unsigned long addr;
-	struct folio *folio;
 
 	mmap_read_lock(sp->mm);
 	addr = (unsigned long)untagged_addr_remote(sp->mm, p);
 	vma = vma_lookup(sp->mm, addr);
-	folio = vma ? folio_walk_start(&fw, vma, addr, FW_ZEROPAGE) : NULL;
-	if (folio) {
-		if (is_zero_folio(folio) || is_huge_zero_folio(folio))
-			status = -EFAULT;
-		else if (folio_nid(folio) == nid)
-			status = nid;
-		else
-			status = again ? -EAGAIN : pages_why(sp, folio, addr, ret);
-		folio_walk_end(&fw, vma);
-	} else if (vma) {
-		/* Reclaim unmaps a page before it knows whether it can go */
-		status = swapmig_absent(vma, addr);
-		if (status == SWAPMIG_OUT)
-			status = nid;
-		else if (status >= 0 && status != nid)
-			status = -EBUSY;
-	}
+	if (!vma)
+		status = -EFAULT;
+	for (looks = 0; status == -EAGAIN && looks < PAGES_LOOKS; looks++)
+		status = pages_look(sp, vma, addr, ret, &mapped);
 	mmap_read_unlock(sp->mm);
+	if (status == -EAGAIN)
+		return -EBUSY;
+	if (status == -EBUSY && mapped && again) {
+		sp->stuck.end = 0;
+		return -EAGAIN;
+	}
 	return status;
 }
 
@@ -195,26 +221,39 @@ static int pages_tell(struct swapmig_pages *sp, long ret, bool again)
 }
 
 /* A page in the swap cache keeps its slot: that forgets what an older request said */
-static void pages_retag(struct swapmig_pages *sp)
+static void pages_retag(struct swapmig_pages *sp, bool swaps)
 {
-	int nid = swapmig_swaps(sp->goal.engines) ? sp->goal.nid : NUMA_NO_NODE;
 	struct folio *folio;
 
 	list_for_each_entry(folio, &sp->folios, lru)
-		swapmig_tag_folio(folio, nid);
+		swapmig_tag_folio(folio, swaps ? sp->goal.nid : NUMA_NO_NODE);
+}
+
+static bool pages_any_large(const struct swapmig_pages *sp)
+{
+	struct folio *folio;
+
+	list_for_each_entry(folio, &sp->folios, lru)
+		if (folio_test_large(folio))
+			return true;
+	return false;
 }
 
 /* Once a node is full it is not asked for more, unless there is another way */
 static long pages_place(struct swapmig_pages *sp)
 {
+	bool swaps = swapmig_swaps(sp->goal.engines);
 	long unseen = sp->goal.unseen;
+	bool large;
 	long ret;
 
 	if (node_isset(sp->goal.nid, sp->full))
 		return swapmig_leave(&sp->folios, &sp->goal, -ENOMEM);
-	pages_retag(sp);
+	/* No room for one of these says nothing of small ones */
+	large = pages_any_large(sp);
+	pages_retag(sp, swaps);
 	ret = swapmig_place(&sp->folios, &sp->goal);
-	if (ret == -ENOMEM)
+	if (ret == -ENOMEM && !swaps && !large)
 		node_set(sp->goal.nid, sp->full);
 	return ret ?: sp->goal.unseen - unseen;
 }
@@ -230,13 +269,13 @@ static int pages_flush(struct swapmig_pages *sp)
 		bool again = try < PAGES_TRIES && ret > 0 &&
 			     !fatal_signal_pending(current);
 
-		if (again) {
+		err = pages_tell(sp, ret, again) ?: err;
+		if (sp->nr) {
 			/* What stayed is met again, and is not to be counted twice */
 			memcpy(sp->goal.tally.left, before.left, sizeof(before.left));
 			memcpy(sp->goal.tally.stayed, before.stayed,
 			       sizeof(before.stayed));
 		}
-		err = pages_tell(sp, ret, again) ?: err;
 	}
 	sp->seen = 0;
 	return fatal_signal_pending(current) ? -EINTR : err;
@@ -281,7 +320,9 @@ static int pages_one(struct swapmig_pages *sp, unsigned long i,
 	if (err)
 		return err;
 
-	ret = pages_stuck(sp, addr) ? sp->stuck.status : pages_add(sp, addr, i);
+	if (pages_stuck(sp, addr))
+		return pages_store(sp, i, sp->stuck.status);
+	ret = pages_add(sp, addr, i);
 	if (ret == -EBUSY && sp->nr) {
 		/* We have it ourselves, if it is a part of a folio that is queued */
 		err = pages_flush(sp);

@@ -97,11 +97,18 @@ static bool window_shmem(struct vm_area_struct *vma)
 	return vma->vm_file && shmem_mapping(vma->vm_file->f_mapping);
 }
 
-/* Not an area that somebody put there after mbind() had set the policy */
+/*
+ * Not an area that somebody put there after mbind() had set the policy.  A cpuset
+ * that changes meanwhile may give it other nodes.
+ */
 static bool window_ours(const struct swapmig_request *req,
 			struct vm_area_struct *vma)
 {
-	return !req->mbind || mpol_equal(vma->vm_policy, req->bound);
+	const struct mempolicy *old = req->bound, *now = vma->vm_policy;
+
+	if (!req->mbind || old == now)
+		return true;
+	return old && now && old->mode == now->mode && old->flags == now->flags;
 }
 
 /*
@@ -139,7 +146,8 @@ static unsigned long window_collect(struct swapmig_request *req,
 		mmap_read_unlock(req->mm);
 		return end;
 	}
-	if (!mm_find_pmd(req->mm, addr) && !window_shmem(vma)) {
+	if (!mm_find_pmd(req->mm, addr) && !window_shmem(vma) &&
+	    !is_vm_hugetlb_page(vma)) {
 		/* Much address space, and no page table at all */
 		end = window_end(addr, end, PUD_SIZE);
 		mmap_read_unlock(req->mm);

@@ -99,9 +99,11 @@ long swapmig_end(struct swapmig_goal *goal, long ret)
 			atomic_long_add(tally->left[i], &not_placed[i]);
 	}
 	for (i = 0; i < NR_SWAPMIG_WHY; i++) {
-		failed += tally->stayed[i];
-		if (tally->stayed[i])
-			atomic_long_add(tally->stayed[i], &stayed[i]);
+		unsigned long pages = tally->stayed[i] + tally->unseen[i];
+
+		failed += pages;
+		if (pages)
+			atomic_long_add(pages, &stayed[i]);
 	}
 	if (trace_swapmig_request_end_enabled()) {
 		char text[SWAPMIG_ENGINES_LEN];
@@ -134,18 +136,20 @@ void swapmig_count_forwarded(unsigned long pages)
 /**
  * swapmig_why - why does a folio stay where it is?
  * @folio:	isolated folio that no engine could place
+ * @goal:	where it was to go
  * @err:	errno of the last engine
  *
  * Return: the reason, as far as it can be seen now.
  */
-enum swapmig_why swapmig_why(struct folio *folio, int err)
+enum swapmig_why swapmig_why(struct folio *folio,
+			     const struct swapmig_goal *goal, int err)
 {
 	if (swapmig_pinned(folio))
 		return SWAPMIG_PINNED;
+	if (folio_test_hugetlb(folio))
+		return goal->no_huge ? SWAPMIG_NO_ROOM : SWAPMIG_HUGETLB;
 	if (err == -ENOMEM)
 		return SWAPMIG_NO_ROOM;
-	if (folio_test_hugetlb(folio))
-		return SWAPMIG_HUGETLB;
 	if (folio_test_unevictable(folio) || !folio_evictable(folio))
 		return SWAPMIG_MLOCKED;
 	if (swapmig_busy(folio))

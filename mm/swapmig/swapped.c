@@ -239,14 +239,15 @@ static int absent_swapped(swp_entry_t entry)
 static int absent_file(struct vm_area_struct *vma, unsigned long addr)
 {
 	struct address_space *mapping = vma->vm_file->f_mapping;
+	pgoff_t index = linear_page_index(vma, addr);
 	struct swap_info_struct *si;
 	struct folio *folio;
 	swp_entry_t entry;
 	int nid;
 
-	folio = filemap_get_entry(mapping, linear_page_index(vma, addr));
+	folio = filemap_get_entry(mapping, index);
 	if (!folio)
-		return SWAPMIG_OUT;
+		return shmem_mapping(mapping) ? -ENOENT : SWAPMIG_OUT;
 	if (!xa_is_value(folio)) {
 		nid = folio_nid(folio);
 		folio_put(folio);
@@ -257,6 +258,8 @@ static int absent_file(struct vm_area_struct *vma, unsigned long addr)
 	entry = radix_to_swp_entry(folio);
 	if (non_swap_entry(entry))
 		return -ENOENT;
+	/* One entry may be for several pages */
+	entry.val += index % (1UL << xa_get_order(&mapping->i_pages, index));
 	si = get_swap_device(entry);
 	if (!si)
 		return -ENOENT;
@@ -272,7 +275,8 @@ static int absent_file(struct vm_area_struct *vma, unsigned long addr)
  *
  * Context: mmap_lock held for reading.
  * Return: the node where the swap cache or the page cache has it; SWAPMIG_OUT: it
- * is in swap, or in its file; -EBUSY: it is being migrated; -ENOENT: there is none.
+ * is in swap, or in its file; -EBUSY: it is being migrated; -EAGAIN: it is present;
+ * -ENOENT: there is none.
  */
 int swapmig_absent(struct vm_area_struct *vma, unsigned long addr)
 {
@@ -284,11 +288,22 @@ int swapmig_absent(struct vm_area_struct *vma, unsigned long addr)
 	if (is_vm_hugetlb_page(vma) || !vma_migratable(vma))
 		return -ENOENT;
 	pmd = mm_find_pmd(vma->vm_mm, addr);
-	pte = pmd ? pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl) : NULL;
-	if (!pte)
+	if (!pmd)
 		return vma->vm_file ? absent_file(vma, addr) : -ENOENT;
+	pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
+	if (!pte) {
+		pmd_t pmdval = pmdp_get_lockless(pmd);
+
+		if (is_pmd_migration_entry(pmdval))
+			return -EBUSY;
+		if (pmd_present(pmdval))
+			return -EAGAIN;
+		return vma->vm_file ? absent_file(vma, addr) : -ENOENT;
+	}
 	ptent = ptep_get(pte);
-	if (is_swap_pte(ptent)) {
+	if (pte_present(ptent)) {
+		nid = -EAGAIN;
+	} else if (is_swap_pte(ptent)) {
 		swp_entry_t entry = pte_to_swp_entry(ptent);
 
 		if (is_migration_entry(entry))
@@ -297,5 +312,5 @@ int swapmig_absent(struct vm_area_struct *vma, unsigned long addr)
 			nid = absent_swapped(entry);
 	}
 	pte_unmap_unlock(pte, ptl);
-	return pte_none(ptent) && vma->vm_file ? absent_file(vma, addr) : nid;
+	return pte_none_mostly(ptent) && vma->vm_file ? absent_file(vma, addr) : nid;
 }

@@ -59,13 +59,15 @@ visible		swapout	direct-by_swap
 swapdev		swapout
 forward		swapout	mglru
 forward_life	swapout
+elsewhere	swapout	direct
+memcg		swapout	direct
 cpuset		swapout	direct
 cpuset_busy	seed	direct
 interrupt	swapout	direct
-waits		swapout	direct
+waits		seed	direct
 stress		seed	mglru:at_once	direct
 libnuma		swapout	direct
-clients.sh	swapout	direct
+clients.sh	seed	direct
 '
 
 say()
@@ -136,6 +138,7 @@ restore()
 	done
 	rmdir "$cgroup"/swapmig*
 	put -cpuset "$cgroup/cgroup.subtree_control"
+	put -memory "$cgroup/cgroup.subtree_control"
 	put 0 "$vm/nr_hugepages"
 	put 2 /sys/kernel/mm/ksm/run
 	put 0 /sys/kernel/mm/ksm/run

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Each target is one script of scripts/; a script says what it does at its top.
 
-CONFIGS := default swaponly
+CONFIGS := default swaponly debug
 GOALS := help deps tree kernel rootfs run shell check soak lint hooks hook-lines series clean
 CONFIG ?= default
-# What is checked: all of them, unless one is named
-CHECKED := $(if $(filter file,$(origin CONFIG)),$(CONFIGS),$(CONFIG))
+# What is checked, unless one is named: debug takes three times as long
+CHECKED := $(if $(filter file,$(origin CONFIG)),$(filter-out debug,$(CONFIGS)),$(CONFIG))
 TESTS ?= *
 SECONDS ?= 600
 export LINUX_TARBALL JOBS KARGS SILENCE
@@ -26,7 +26,7 @@ help:
 run: kernel rootfs
 	@scripts/demo $(CONFIG)
 
-## check: all checks and tests, in all configurations [TESTS=pattern] [CONFIG=one]
+## check: all checks and tests, in default and swaponly [TESTS=pattern] [CONFIG=one]
 check: deps
 	@scripts/check '$(TESTS)' $(CHECKED)
 
@@ -38,7 +38,7 @@ soak: deps
 shell: kernel rootfs
 	@scripts/boot $(CONFIG) shell
 
-## kernel: build/$CONFIG/arch/x86/boot/bzImage [CONFIG=default|swaponly]
+## kernel: build/$CONFIG/arch/x86/boot/bzImage [CONFIG=default|swaponly|debug]
 kernel: tree
 	@scripts/build-kernel $(CONFIG)
 

@@ -33,6 +33,7 @@
 #include <linux/mm.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 /* mm/vmscan.c */
@@ -52,8 +53,6 @@ struct migration_mpol {		/* for alloc_migration_target_by_mpol() */
 	struct mempolicy *pol;
 	pgoff_t ilx;
 };
-
-struct workqueue_struct;
 
 #ifdef CONFIG_SWAPMIG
 
@@ -96,6 +95,16 @@ struct folio *swapmig_vma_alloc_folio(swp_entry_t entry, gfp_t gfp, int order,
 static inline bool swapmig_enabled(void)
 {
 	return true;
+}
+
+/**
+ * swapmig_flush_locked - wait for the pages of cpusets with locks held
+ * @wq:		workqueue that moves them
+ *
+ * Nothing: who gave it something to do has called swapmig_flush_later().
+ */
+static inline void swapmig_flush_locked(struct workqueue_struct *wq)
+{
 }
 
 /**
@@ -226,6 +235,11 @@ static inline int swapmig_move_pages(struct mm_struct *mm,
 
 static inline void swapmig_flush_later(struct workqueue_struct *wq)
 {
+}
+
+static inline void swapmig_flush_locked(struct workqueue_struct *wq)
+{
+	flush_workqueue(wq);
 }
 
 static inline int swapmig_tag_slot(struct folio *folio, swp_entry_t entry)

@@ -12,6 +12,7 @@
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 
+#include "../internal.h"
 #include "internal.h"
 
 /* ------------------------------------------------------------------------- */
@@ -36,13 +37,14 @@ struct swapmig_engine {
 	bool swaps;
 };
 
-static const struct swapmig_engine engines[NR_SWAPMIG_ENGINES] = {
-	[SWAPMIG_DIRECT] = {
+/* In the order of the default list */
+static const struct swapmig_engine engines[] = {
+	{
 		.name		= "direct",
 		.place		= IS_ENABLED(CONFIG_MIGRATION) ? swapmig_direct : NULL,
 		.batched	= true,
 	},
-	[SWAPMIG_SWAPOUT] = {
+	{
 		.name		= "swapout",
 		.place		= swapout_pages,
 		.swaps		= true,
@@ -53,45 +55,62 @@ static const struct swapmig_engine engines[NR_SWAPMIG_ENGINES] = {
 /* Engine lists                                                               */
 /* ------------------------------------------------------------------------- */
 
-/* A list is packed, its first engine lowest, so that readers need no lock */
+/*
+ * A list is packed, its first engine lowest, so that readers need no lock.  An
+ * engine is the number of its row, counted from 1; zero ends the list.
+ */
 #define ENGINE_BITS	4
 #define ENGINE_MASK	((1U << ENGINE_BITS) - 1)
-#define ENGINES_MAX	(32 / ENGINE_BITS)
 
-static_assert(NR_SWAPMIG_ENGINES <= ENGINE_MASK && NR_SWAPMIG_ENGINES - 1 <= ENGINES_MAX);
+static_assert(SWAPMIG_ENGINES_MAX * ENGINE_BITS <= BITS_PER_TYPE(u32));
+static_assert(ARRAY_SIZE(engines) <= SWAPMIG_ENGINES_MAX);
 
 /* What the administrator chose; zero: nothing yet */
 static u32 engine_list __read_mostly;
 
-/* Takes the first engine off a list; SWAPMIG_NONE at its end */
-static enum swapmig_engine_id engine_shift(u32 *list)
+/* Takes the first engine off a list; NULL at its end */
+static const struct swapmig_engine *engine_shift(u32 *list)
 {
-	enum swapmig_engine_id id = *list & ENGINE_MASK;
+	unsigned int nr = *list & ENGINE_MASK;
 
 	*list >>= ENGINE_BITS;
-	return id;
+	return nr ? &engines[nr - 1] : NULL;
 }
 
-static enum swapmig_engine_id engine_find(const char *name)
+/* The list of one engine; zero if none that is built in has that name */
+static u32 engine_find(const char *name)
 {
-	enum swapmig_engine_id id;
+	unsigned int i;
 
-	for (id = SWAPMIG_NONE + 1; id < NR_SWAPMIG_ENGINES; id++)
-		if (engines[id].place && !strcmp(name, engines[id].name))
-			return id;
-	return SWAPMIG_NONE;
+	for (i = 0; i < ARRAY_SIZE(engines); i++)
+		if (engines[i].place && !strcmp(name, engines[i].name))
+			return i + 1;
+	return 0;
 }
 
 /* All that are built in */
 static u32 engines_default(void)
 {
-	enum swapmig_engine_id id;
+	unsigned int nr = ARRAY_SIZE(engines);
 	u32 list = 0;
 
-	for (id = NR_SWAPMIG_ENGINES - 1; id > SWAPMIG_NONE; id--)
-		if (engines[id].place)
-			list = list << ENGINE_BITS | id;
+	for (; nr > 0; nr--)
+		if (engines[nr - 1].place)
+			list = list << ENGINE_BITS | nr;
 	return list;
+}
+
+/**
+ * swapmig_engine_name - the name of an engine
+ * @nr:		its row in the table, from 0
+ *
+ * Return: the name, or NULL: there is no such row, or what it needs is not built in.
+ */
+const char *swapmig_engine_name(unsigned int nr)
+{
+	if (nr >= ARRAY_SIZE(engines) || !engines[nr].place)
+		return NULL;
+	return engines[nr].name;
 }
 
 /**
@@ -122,10 +141,10 @@ void swapmig_set_engines(u32 list)
  */
 bool swapmig_swaps(u32 list)
 {
-	enum swapmig_engine_id id;
+	const struct swapmig_engine *engine;
 
-	while ((id = engine_shift(&list)))
-		if (engines[id].swaps)
+	while ((engine = engine_shift(&list)))
+		if (engine->swaps)
 			return true;
 	return false;
 }
@@ -150,7 +169,7 @@ int swapmig_parse_engines(const char *text, u32 *list)
 	if (strscpy(copy, text, sizeof(copy)) < 0)
 		return -EINVAL;
 	while ((name = strsep(&rest, ", \t\n"))) {
-		enum swapmig_engine_id id = engine_find(name);
+		u32 id = engine_find(name);
 
 		if (!*name)
 			continue;
@@ -175,14 +194,34 @@ int swapmig_parse_engines(const char *text, u32 *list)
  */
 int swapmig_print_engines(u32 list, char *text, size_t size)
 {
-	enum swapmig_engine_id id;
+	const struct swapmig_engine *engine;
 	int len = 0;
 
 	*text = '\0';
-	while ((id = engine_shift(&list)))
+	while ((engine = engine_shift(&list)))
 		len += scnprintf(text + len, size - len, "%s%s",
-				 len ? " " : "", engines[id].name);
+				 len ? " " : "", engine->name);
 	return len;
+}
+
+/**
+ * swapmig_goal_node - folios are to go to one node, whatever policies say
+ * @goal:	the goal
+ * @mtc:	has to live as long as the goal
+ * @nid:	the node
+ */
+void swapmig_goal_node(struct swapmig_goal *goal,
+		       struct migration_target_control *mtc, int nid)
+{
+	mtc->nid = nid;
+	/* Who asked is told; the log need not be */
+	mtc->gfp_mask = GFP_HIGHUSER_MOVABLE | __GFP_THISNODE | __GFP_NOWARN;
+	mtc->reason = MR_SYSCALL;
+	goal->nid = nid;
+	goal->tag = true;
+	goal->reason = MR_SYSCALL;
+	goal->alloc = alloc_migration_target;
+	goal->private = (unsigned long)mtc;
 }
 
 /* ------------------------------------------------------------------------- */
@@ -227,13 +266,12 @@ static unsigned long count_pages(struct list_head *folios)
  * swapmig_leave - put back what could not be placed, and count why
  * @folios:	isolated folios, counted in NR_ISOLATED_*; empty afterwards
  * @goal:	where they were to go; @goal->unseen and tally are updated
- * @err:	why it ended early, or 0
  *
  * Context: process; no locks held.  Sleeps.
- * Return: the number of folios, without those in @goal->unseen, or @err.  0 if all
- * of them were freed by their owners meanwhile.
+ * Return: the number of folios, without those in @goal->unseen, and without those
+ * that their owners freed meanwhile.
  */
-long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal, int err)
+long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal)
 {
 	struct folio *folio, *next;
 	enum swapmig_why why;
@@ -243,7 +281,7 @@ long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal, int err)
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		if (swapmig_free_abandoned(folio))
 			continue;
-		why = swapmig_why(folio, goal, err);
+		why = swapmig_why(folio, goal);
 		/* Reclaim unmaps before it knows; by its slot a page is found again */
 		if (folio_test_anon(folio) || folio_test_swapcache(folio) ||
 		    folio_mapped(folio)) {
@@ -254,16 +292,14 @@ long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal, int err)
 			goal->unseen++;
 		}
 	}
-	if (list_empty(folios))
-		return 0;
 	swapmig_putback(folios);
-	return err ?: left;
+	return left;
 }
 
 /**
  * swapmig_place - place isolated folios: the one entry to the engines
  * @folios:	isolated folios, counted in NR_ISOLATED_*; empty afterwards
- * @goal:	where they are to go; @goal->hurry, unseen and tally are updated
+ * @goal:	where they are to go; @goal->err, hurry, unseen and tally are updated
  *
  * Runs the engines of @goal->engines in order on what is left, settles the rest
  * with NR_ISOLATED_* and puts it back.  A folio that was evicted is placed.
@@ -271,26 +307,29 @@ long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal, int err)
  * Context: process, not inside of reclaim; no locks held.  Sleeps.  Ends early
  * when a fatal signal is pending.
  * Return: the number of folios not placed, without those in @goal->unseen (a large
- * folio counts as one), or the errno of the last engine, which ends the request.
+ * folio counts as one); or -ENOMEM, which ends the request: there was no room for
+ * one of them, and the list has no engine that needs none.
  */
 long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
 {
 	unsigned long pages = count_pages(folios);
+	const struct swapmig_engine *engine;
 	u32 list = goal->engines;
-	enum swapmig_engine_id id;
-	int err = 0;
+	long left;
 
+	goal->err = 0;
 	goal->no_huge = false;
 	while (!list_empty(folios) && !fatal_signal_pending(current) &&
-	       (id = engine_shift(&list))) {
+	       (engine = engine_shift(&list))) {
 		unsigned long before = pages;
 
-		err = engine_run(&engines[id], folios, goal);
+		goal->err = engine_run(engine, folios, goal);
 		pages = count_pages(folios);
-		goal->tally.placed[id] += before - pages;
-		goal->tally.left[id] += pages;
+		goal->tally.placed[engine - engines] += before - pages;
+		goal->tally.left[engine - engines] += pages;
 	}
-	return swapmig_leave(folios, goal, err);
+	left = swapmig_leave(folios, goal);
+	return left && !swapmig_swaps(goal->engines) && goal->err ? goal->err : left;
 }
 
 #include "tests/engines_kunit.c"

@@ -5,8 +5,13 @@
 #ifndef _MM_SWAPMIG_INTERNAL_H
 #define _MM_SWAPMIG_INTERNAL_H
 
+#include <linux/fs.h>
 #include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/shmem_fs.h>
 #include <linux/swapmig.h>
+
+struct migration_target_control;
 
 /* Pages of an address range that are looked at, and isolated, at once */
 #define SWAPMIG_WINDOW	512
@@ -15,13 +20,8 @@
 /* engines.c: the ways to place isolated folios, tried one after the other    */
 /* ------------------------------------------------------------------------- */
 
-/* In the order of the default list; zero ends a list */
-enum swapmig_engine_id {
-	SWAPMIG_NONE,
-	SWAPMIG_DIRECT,
-	SWAPMIG_SWAPOUT,
-	NR_SWAPMIG_ENGINES,
-};
+/* As many as a packed list can name */
+#define SWAPMIG_ENGINES_MAX	8
 
 /* Why a page stayed where it was */
 enum swapmig_why {
@@ -42,8 +42,8 @@ enum swapmig_why {
  * @unseen:	the same, what no sweep finds again
  */
 struct swapmig_tally {
-	unsigned long placed[NR_SWAPMIG_ENGINES];
-	unsigned long left[NR_SWAPMIG_ENGINES];
+	unsigned long placed[SWAPMIG_ENGINES_MAX];
+	unsigned long left[SWAPMIG_ENGINES_MAX];
 	unsigned long stayed[NR_SWAPMIG_WHY];
 	unsigned long unseen[NR_SWAPMIG_WHY];
 };
@@ -59,6 +59,7 @@ struct swapmig_tally {
  * @batch:	folios that an engine may keep unmapped at once
  * @pid:	whose pages they are, for tracepoints
  * @from:	node that is vacated, for tracepoints
+ * @err:	errno of the last engine that gave up, for want of room
  * @no_huge:	there was no page for one of hugetlbfs
  * @hurry:	something did not answer: wait for nothing any more
  * @unseen:	folios of files that stayed, in no page table any more: no walk finds
@@ -75,6 +76,7 @@ struct swapmig_goal {
 	unsigned int batch;
 	pid_t pid;
 	int from;
+	int err;
 	bool no_huge;
 	bool hurry;
 	long unseen;
@@ -84,13 +86,16 @@ struct swapmig_goal {
 /* The longest engine list in text, with separators and the final NUL */
 #define SWAPMIG_ENGINES_LEN	64
 
+const char *swapmig_engine_name(unsigned int nr);
 u32 swapmig_engines(void);
 int swapmig_parse_engines(const char *text, u32 *list);
 int swapmig_print_engines(u32 list, char *text, size_t size);
 void swapmig_set_engines(u32 list);
+void swapmig_goal_node(struct swapmig_goal *goal,
+		       struct migration_target_control *mtc, int nid);
 bool swapmig_swaps(u32 list);
 long swapmig_place(struct list_head *folios, struct swapmig_goal *goal);
-long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal, int err);
+long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal);
 
 /* ------------------------------------------------------------------------- */
 /* stats.c: counters and tracepoints                                          */
@@ -100,7 +105,7 @@ void swapmig_begin(struct swapmig_goal *goal, struct mm_struct *mm, int from);
 void swapmig_again(struct swapmig_goal *goal);
 long swapmig_end(struct swapmig_goal *goal, long ret);
 enum swapmig_why swapmig_why(struct folio *folio,
-			     const struct swapmig_goal *goal, int err);
+			     const struct swapmig_goal *goal);
 void swapmig_count_evicted(unsigned long pages);
 void swapmig_count_forwarded(unsigned long pages);
 
@@ -174,6 +179,7 @@ void swapmig_leave_policy(struct mempolicy *old, const nodemask_t *mems);
  * @tagged:	but only if its slot had a tag
  * @shared:	MPOL_MF_MOVE_ALL: also what other processes map
  * @folios:	isolated folios
+ * @large:	the last large folio that was met, which has more entries than one
  * @failed:	pages whose slot could not be tagged, or folios not isolated
  */
 struct swapmig_swapped {
@@ -182,11 +188,18 @@ struct swapmig_swapped {
 	bool tagged;
 	bool shared;
 	struct list_head *folios;
+	const struct folio *large;
 	long failed;
 };
 
 /* A page that is in no page table is in no cache either */
 #define SWAPMIG_OUT	MAX_NUMNODES
+
+/* SysV shared memory has operations of its own, so ask the mapping */
+static inline bool swapmig_vma_is_shmem(const struct vm_area_struct *vma)
+{
+	return vma->vm_file && shmem_mapping(vma->vm_file->f_mapping);
+}
 
 void swapmig_walk_swapped(struct vm_area_struct *vma, unsigned long start,
 			  unsigned long end, struct swapmig_swapped *sw);

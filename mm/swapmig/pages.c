@@ -109,13 +109,13 @@ static int pages_add(struct swapmig_pages *sp, const void __user *addr,
 
 /* Why a folio has not moved; the other pages of a large one need not be tried */
 static int pages_why(struct swapmig_pages *sp, struct vm_area_struct *vma,
-		     unsigned long addr, struct page *page, long ret)
+		     unsigned long addr, struct page *page)
 {
 	struct folio *folio = page_folio(page);
 	int status = -EBUSY;
 
 	if (!swapmig_pinned(folio) &&
-	    (folio_test_hugetlb(folio) ? sp->goal.no_huge : ret == -ENOMEM))
+	    (folio_test_hugetlb(folio) ? sp->goal.no_huge : sp->goal.err == -ENOMEM))
 		status = -ENOMEM;
 	if (folio_test_large(folio)) {
 		unsigned long before = folio_page_idx(folio, page) * PAGE_SIZE;
@@ -129,7 +129,7 @@ static int pages_why(struct swapmig_pages *sp, struct vm_area_struct *vma,
 
 /* Has the page at @addr arrived?  As pages_arrived(); -EAGAIN: it is in between. */
 static int pages_look(struct swapmig_pages *sp, struct vm_area_struct *vma,
-		      unsigned long addr, long ret, bool *mapped)
+		      unsigned long addr, bool *mapped)
 {
 	int nid = sp->goal.nid, status;
 	struct folio_walk fw;
@@ -149,7 +149,7 @@ static int pages_look(struct swapmig_pages *sp, struct vm_area_struct *vma,
 	else if (folio_nid(folio) == nid)
 		status = nid;
 	else
-		status = pages_why(sp, vma, addr, fw.page, ret);
+		status = pages_why(sp, vma, addr, fw.page);
 	folio_walk_end(&fw, vma);
 	return status;
 }
@@ -158,21 +158,21 @@ static int pages_look(struct swapmig_pages *sp, struct vm_area_struct *vma,
  * Has a page that was queued arrived?  Returns the node, or -errno; -EAGAIN: it has
  * not, and can be isolated again, if @again.
  */
-static int pages_arrived(struct swapmig_pages *sp, const void __user *p, long ret,
-			 bool again)
+static int pages_arrived(struct swapmig_pages *sp, const void __user *p, bool again)
 {
 	int status = -EAGAIN, looks;
 	struct vm_area_struct *vma;
 	bool mapped = false;
 	unsigned long addr;
 
-	mmap_read_lock(sp->mm);
+	if (mmap_read_lock_killable(sp->mm))
+		return -EBUSY;
 	addr = (unsigned long)untagged_addr_remote(sp->mm, p);
 	vma = vma_lookup(sp->mm, addr);
 	if (!vma)
 		status = -EFAULT;
 	for (looks = 0; status == -EAGAIN && looks < PAGES_LOOKS; looks++)
-		status = pages_look(sp, vma, addr, ret, &mapped);
+		status = pages_look(sp, vma, addr, &mapped);
 	mmap_read_unlock(sp->mm);
 	if (status == -EAGAIN)
 		return -EBUSY;
@@ -208,7 +208,7 @@ static int pages_tell(struct swapmig_pages *sp, long ret, bool again)
 
 		/* In the most frequent case there is no need to look */
 		if (ret)
-			status = pages_arrived(sp, addr, ret, again);
+			status = pages_arrived(sp, addr, again);
 		if (status == -EAGAIN) {
 			status = pages_add(sp, addr, index);
 			if (status > 0)
@@ -239,6 +239,22 @@ static bool pages_any_large(const struct swapmig_pages *sp)
 	return false;
 }
 
+static bool pages_any_hugetlb(const struct swapmig_pages *sp)
+{
+	struct folio *folio;
+
+	list_for_each_entry(folio, &sp->folios, lru)
+		if (folio_test_hugetlb(folio))
+			return true;
+	return false;
+}
+
+static long pages_full(struct swapmig_pages *sp)
+{
+	sp->goal.err = -ENOMEM;
+	return swapmig_leave(&sp->folios, &sp->goal) ? -ENOMEM : 0;
+}
+
 /* Once a node is full it is not asked for more, unless there is another way */
 static long pages_place(struct swapmig_pages *sp)
 {
@@ -247,8 +263,9 @@ static long pages_place(struct swapmig_pages *sp)
 	bool large;
 	long ret;
 
-	if (node_isset(sp->goal.nid, sp->full))
-		return swapmig_leave(&sp->folios, &sp->goal, -ENOMEM);
+	/* Pages of hugetlbfs have a pool of their own */
+	if (node_isset(sp->goal.nid, sp->full) && !pages_any_hugetlb(sp))
+		return pages_full(sp);
 	/* No room for one of these says nothing of small ones */
 	large = pages_any_large(sp);
 	pages_retag(sp, swaps);
@@ -286,8 +303,7 @@ static int pages_turn(struct swapmig_pages *sp, int node)
 {
 	int err = pages_flush(sp);
 
-	sp->goal.nid = node;
-	sp->mtc.nid = node;
+	swapmig_goal_node(&sp->goal, &sp->mtc, node);
 	sp->stuck.end = 0;
 	return err;
 }
@@ -370,13 +386,7 @@ int swapmig_move_pages(struct mm_struct *mm, const nodemask_t *allowed,
 	sp->nodes = nodes;
 	sp->status = status;
 	INIT_LIST_HEAD(&sp->folios);
-	sp->mtc.gfp_mask = GFP_HIGHUSER_MOVABLE | __GFP_THISNODE | __GFP_NOWARN;
-	sp->mtc.reason = MR_SYSCALL;
-	sp->goal.nid = NUMA_NO_NODE;
-	sp->goal.tag = true;
-	sp->goal.reason = MR_SYSCALL;
-	sp->goal.alloc = alloc_migration_target;
-	sp->goal.private = (unsigned long)&sp->mtc;
+	swapmig_goal_node(&sp->goal, &sp->mtc, NUMA_NO_NODE);
 	swapmig_begin(&sp->goal, mm, NUMA_NO_NODE);
 
 	lru_cache_disable();

@@ -11,7 +11,6 @@
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/shmem_fs.h>
 
 #include "../internal.h"
 #include "internal.h"
@@ -91,10 +90,49 @@ static void window_interleave(struct swapmig_request *req,
 	req->mpol.ilx -= linear_page_index(vma, addr);
 }
 
-/* What of shared memory is in swap no page table says */
-static bool window_shmem(struct vm_area_struct *vma)
+/*
+ * Where does the first window begin at or after @addr, before @end?  There may be
+ * much address space without any page table; which would not say, though, what of
+ * shared memory is in swap.
+ */
+static unsigned long window_start(struct vm_area_struct *vma, unsigned long addr,
+				  unsigned long end)
 {
-	return vma->vm_file && shmem_mapping(vma->vm_file->f_mapping);
+	while (addr < end && !is_vm_hugetlb_page(vma) &&
+	       !mm_find_pmd(vma->vm_mm, addr)) {
+		unsigned long next = window_end(addr, end, PUD_SIZE);
+		unsigned long index = linear_page_index(vma, addr);
+
+		if (swapmig_vma_is_shmem(vma) &&
+		    xa_find(&vma->vm_file->f_mapping->i_pages, &index,
+			    linear_page_index(vma, next) - 1, XA_PRESENT))
+			return max(addr, vma->vm_start +
+				   ((index - vma->vm_pgoff) << PAGE_SHIFT));
+		addr = next;
+		cond_resched();
+	}
+	return addr;
+}
+
+/*
+ * A slot without a tag says nothing of where its page was.  Not on a node that is
+ * vacated, if the policy of its area does not name one of them.
+ */
+static bool window_bound_elsewhere(const struct swapmig_request *req,
+				   struct vm_area_struct *vma, unsigned long addr)
+{
+	const nodemask_t *from = req->queue ? &req->sources : req->map.from;
+	struct mempolicy *pol;
+	bool elsewhere;
+	pgoff_t ilx;
+
+	if (req->mbind)
+		return false;
+	pol = __get_vma_policy(vma, addr, &ilx);
+	elsewhere = pol && pol->mode != MPOL_LOCAL &&
+		    !nodes_intersects(pol->nodes, *from);
+	mpol_cond_put(pol);
+	return elsewhere;
 }
 
 /*
@@ -119,8 +157,9 @@ static unsigned long window_collect(struct swapmig_request *req,
 				    unsigned long addr,
 				    struct list_head *folios, long *failed)
 {
+	struct swapmig_map map = req->map;
 	struct swapmig_swapped sw = {
-		.map = &req->map,
+		.map = &map,
 		.sources = nodes_empty(req->sources) ? NULL : &req->sources,
 		.tagged = !req->queue || !swapmig_swaps(req->goal.engines),
 		.shared = req->flags & MPOL_MF_MOVE_ALL,
@@ -128,7 +167,7 @@ static unsigned long window_collect(struct swapmig_request *req,
 	};
 	enum swapmig_why why = SWAPMIG_RACED;
 	unsigned long flags = req->flags;
-	unsigned long pages_each = 1;
+	unsigned long pages_each;
 	struct vm_area_struct *vma;
 	unsigned long end;
 	long ret = 0;
@@ -146,10 +185,8 @@ static unsigned long window_collect(struct swapmig_request *req,
 		mmap_read_unlock(req->mm);
 		return end;
 	}
-	if (!mm_find_pmd(req->mm, addr) && !window_shmem(vma) &&
-	    !is_vm_hugetlb_page(vma)) {
-		/* Much address space, and no page table at all */
-		end = window_end(addr, end, PUD_SIZE);
+	addr = window_start(vma, addr, end);
+	if (addr == end) {
 		mmap_read_unlock(req->mm);
 		return end;
 	}
@@ -158,9 +195,11 @@ static unsigned long window_collect(struct swapmig_request *req,
 		/* STRICT has those counted that cannot be isolated */
 		flags |= MPOL_MF_STRICT;
 		why = SWAPMIG_HUGETLB;
-		pages_each = vma_kernel_pagesize(vma) / PAGE_SIZE;
 	}
+	pages_each = vma_kernel_pagesize(vma) / PAGE_SIZE;
 	window_interleave(req, vma, addr);
+	if (window_bound_elsewhere(req, vma, addr))
+		map.other = NUMA_NO_NODE;
 
 	if (swapmig_swaps(req->goal.engines) || swapmig_any_tags())
 		swapmig_walk_swapped(vma, addr, end, &sw);
@@ -251,29 +290,18 @@ static void request_begin(struct swapmig_request *req, int from)
 long swapmig_migrate_node(struct mm_struct *mm, int source, int dest,
 			  unsigned long flags, swapmig_queue_fn *queue)
 {
-	struct migration_target_control mtc = {
-		.nid = dest,
-		/* Who asked is told; the log need not be */
-		.gfp_mask = GFP_HIGHUSER_MOVABLE | __GFP_THISNODE | __GFP_NOWARN,
-		.reason = MR_SYSCALL,
-	};
+	struct migration_target_control mtc = { };
 	struct swapmig_request req = {
 		.mm = mm,
 		.end = mm->task_size,
 		.sources = nodemask_of_node(source),
 		.flags = flags,
-		.goal = {
-			.nid = dest,
-			.tag = true,
-			.reason = MR_SYSCALL,
-			.alloc = alloc_migration_target,
-			.private = (unsigned long)&mtc,
-		},
 		.map = { .from = &no_nodes, .to = &no_nodes, .other = dest },
 		.queue = queue,
 		.sweeps = SWAPMIG_SWEEPS,
 	};
 
+	swapmig_goal_node(&req.goal, &mtc, dest);
 	request_begin(&req, source);
 	return swapmig_end(&req.goal, request_run(&req));
 }
@@ -361,11 +389,13 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 		.sweeps = SWAPMIG_SWEEPS,
 	};
 
-	/* Those that the cpuset, or the mode, made of what the caller named */
-	if (pol && !nodes_empty(pol->nodes)) {
-		nodes = &pol->nodes;
-		req.goal.nid = first_node(*nodes);
-		req.goal.tag = nodes_weight(*nodes) == 1;
+	/* A local policy has no nodes: what the field has then is not its own */
+	if (pol && pol->mode != MPOL_LOCAL) {
+		/* Those that the cpuset made of what the caller named */
+		if (pol->mode != MPOL_PREFERRED)
+			nodes = &pol->nodes;
+		req.goal.nid = first_node(pol->nodes);
+		req.goal.tag = nodes_weight(pol->nodes) == 1;
 		if (req.goal.tag)
 			req.map.other = req.goal.nid;
 	} else {

@@ -21,8 +21,8 @@
 
 static atomic_long_t evicted;
 static atomic_long_t forwarded;
-static atomic_long_t placed[NR_SWAPMIG_ENGINES];
-static atomic_long_t not_placed[NR_SWAPMIG_ENGINES];
+static atomic_long_t placed[SWAPMIG_ENGINES_MAX];
+static atomic_long_t not_placed[SWAPMIG_ENGINES_MAX];
 static atomic_long_t stayed[NR_SWAPMIG_WHY];
 
 /* ------------------------------------------------------------------------- */
@@ -91,7 +91,7 @@ long swapmig_end(struct swapmig_goal *goal, long ret)
 	unsigned long moved = 0, failed = 0;
 	int i;
 
-	for (i = 0; i < NR_SWAPMIG_ENGINES; i++) {
+	for (i = 0; i < SWAPMIG_ENGINES_MAX; i++) {
 		moved += tally->placed[i];
 		if (tally->placed[i])
 			atomic_long_add(tally->placed[i], &placed[i]);
@@ -137,24 +137,24 @@ void swapmig_count_forwarded(unsigned long pages)
  * swapmig_why - why does a folio stay where it is?
  * @folio:	isolated folio that no engine could place
  * @goal:	where it was to go
- * @err:	errno of the last engine
  *
  * Return: the reason, as far as it can be seen now.
  */
 enum swapmig_why swapmig_why(struct folio *folio,
-			     const struct swapmig_goal *goal, int err)
+			     const struct swapmig_goal *goal)
 {
 	if (swapmig_pinned(folio))
 		return SWAPMIG_PINNED;
 	if (folio_test_hugetlb(folio))
 		return goal->no_huge ? SWAPMIG_NO_ROOM : SWAPMIG_HUGETLB;
-	if (err == -ENOMEM)
+	if (goal->err == -ENOMEM)
 		return SWAPMIG_NO_ROOM;
 	if (folio_test_unevictable(folio) || !folio_evictable(folio))
 		return SWAPMIG_MLOCKED;
 	if (swapmig_busy(folio))
 		return SWAPMIG_WRITEBACK;
-	if (folio_test_swapbacked(folio) && !swapout_has_slot(folio))
+	if (swapmig_swaps(goal->engines) && folio_test_swapbacked(folio) &&
+	    !swapout_has_slot(folio))
 		return SWAPMIG_NO_ROOM;
 	return SWAPMIG_RACED;
 }
@@ -176,76 +176,75 @@ static ssize_t counter_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(buf, "%ld\n", atomic_long_read(counter->value));
 }
 
-#define COUNTER(_var, _name, _value)					\
-	static struct counter _var = {					\
+#define COUNTER(_name, _value) {					\
 		.attr = __ATTR(_name, 0444, counter_show, NULL),	\
 		.value = _value,					\
 	}
 
-COUNTER(evicted_counter, evicted, &evicted);
-COUNTER(forwarded_counter, forwarded, &forwarded);
-COUNTER(direct_placed, placed, &placed[SWAPMIG_DIRECT]);
-COUNTER(direct_not_placed, not_placed, &not_placed[SWAPMIG_DIRECT]);
-COUNTER(swapout_placed, placed, &placed[SWAPMIG_SWAPOUT]);
-COUNTER(swapout_not_placed, not_placed, &not_placed[SWAPMIG_SWAPOUT]);
-COUNTER(stayed_mlocked, mlocked, &stayed[SWAPMIG_MLOCKED]);
-COUNTER(stayed_pinned, pinned, &stayed[SWAPMIG_PINNED]);
-COUNTER(stayed_hugetlb, hugetlb, &stayed[SWAPMIG_HUGETLB]);
-COUNTER(stayed_writeback, writeback, &stayed[SWAPMIG_WRITEBACK]);
-COUNTER(stayed_no_room, no_room, &stayed[SWAPMIG_NO_ROOM]);
-COUNTER(stayed_raced, raced, &stayed[SWAPMIG_RACED]);
-
-static struct attribute *common_attrs[] = {
-	&evicted_counter.attr.attr,
-	&forwarded_counter.attr.attr,
-	NULL
+static struct counter common_counters[] = {
+	COUNTER(evicted, &evicted),
+	COUNTER(forwarded, &forwarded),
 };
 
-static struct attribute *direct_attrs[] = {
-	&direct_placed.attr.attr,
-	&direct_not_placed.attr.attr,
-	NULL
+static struct counter stayed_counters[] = {
+	COUNTER(mlocked, &stayed[SWAPMIG_MLOCKED]),
+	COUNTER(pinned, &stayed[SWAPMIG_PINNED]),
+	COUNTER(hugetlb, &stayed[SWAPMIG_HUGETLB]),
+	COUNTER(writeback, &stayed[SWAPMIG_WRITEBACK]),
+	COUNTER(no_room, &stayed[SWAPMIG_NO_ROOM]),
+	COUNTER(raced, &stayed[SWAPMIG_RACED]),
 };
 
-static struct attribute *swapout_attrs[] = {
-	&swapout_placed.attr.attr,
-	&swapout_not_placed.attr.attr,
-	NULL
-};
+static_assert(ARRAY_SIZE(stayed_counters) == NR_SWAPMIG_WHY);
 
-static struct attribute *stayed_attrs[] = {
-	&stayed_mlocked.attr.attr,
-	&stayed_pinned.attr.attr,
-	&stayed_hugetlb.attr.attr,
-	&stayed_writeback.attr.attr,
-	&stayed_no_room.attr.attr,
-	&stayed_raced.attr.attr,
-	NULL
-};
+/* For each engine; the rows are made when its name is known */
+static struct counter engine_counters[SWAPMIG_ENGINES_MAX][2];
 
-static const struct attribute_group common_group = { .attrs = common_attrs };
-static const struct attribute_group direct_group = { .name = "direct", .attrs = direct_attrs };
-static const struct attribute_group swapout_group = { .name = "swapout", .attrs = swapout_attrs };
-static const struct attribute_group stayed_group = { .name = "stayed", .attrs = stayed_attrs };
+static int __init folder_fill(struct kobject *dir, struct counter *counters, int nr)
+{
+	int i, err = 0;
 
-static const struct attribute_group *stats_groups[] = {
-	&common_group,
-	&swapout_group,
-	&stayed_group,
-	IS_ENABLED(CONFIG_MIGRATION) ? &direct_group : NULL,
-	NULL
-};
+	for (i = 0; i < nr && !err; i++) {
+		sysfs_attr_init(&counters[i].attr.attr);
+		err = sysfs_create_file(dir, &counters[i].attr.attr);
+	}
+	return err;
+}
 
+static int __init folder_create(struct kobject *parent, const char *name,
+				struct counter *counters, int nr)
+{
+	struct kobject *dir = kobject_create_and_add(name, parent);
+
+	return dir ? folder_fill(dir, counters, nr) : -ENOMEM;
+}
+
+static int __init engine_create(struct kobject *parent, unsigned int nr)
+{
+	const char *name = swapmig_engine_name(nr);
+	struct counter *counters = engine_counters[nr];
+
+	if (!name)
+		return 0;
+	counters[0] = (struct counter)COUNTER(placed, &placed[nr]);
+	counters[1] = (struct counter)COUNTER(not_placed, &not_placed[nr]);
+	return folder_create(parent, name, counters, ARRAY_SIZE(engine_counters[nr]));
+}
+
+/* After an error at boot the files that were made stay: what they say is right */
 static int __init swapmig_stats_init(void)
 {
 	struct kobject *dir = kobject_create_and_add("swapmig", mm_kobj);
+	unsigned int nr;
 	int err;
 
 	if (!dir)
 		return -ENOMEM;
-	err = sysfs_create_groups(dir, stats_groups);
-	if (err)
-		kobject_put(dir);
+	err = folder_fill(dir, common_counters, ARRAY_SIZE(common_counters)) ?:
+	      folder_create(dir, "stayed", stayed_counters,
+			    ARRAY_SIZE(stayed_counters));
+	for (nr = 0; nr < SWAPMIG_ENGINES_MAX && !err; nr++)
+		err = engine_create(dir, nr);
 	return err;
 }
 subsys_initcall(swapmig_stats_init);

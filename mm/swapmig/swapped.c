@@ -57,8 +57,11 @@ static struct folio *swapped_misplaced(swp_entry_t entry,
 
 static void swapped_queue(struct folio *folio, struct swapmig_swapped *sw)
 {
-	if (!swapmig_isolate(folio, sw->folios))
+	/* Tried already, if it is the last one that was met */
+	if (folio != sw->large && !swapmig_isolate(folio, sw->folios))
 		sw->failed++;
+	if (folio_test_large(folio))
+		sw->large = folio;
 	folio_put(folio);
 }
 
@@ -175,7 +178,7 @@ static void swapped_shmem(struct vm_area_struct *vma, unsigned long start,
 
 		swap = xa_is_value(entry) ? radix_to_swp_entry(entry) : (swp_entry_t){};
 		if (swap.val && !non_swap_entry(swap)) {
-			bool wanted = swapped_wanted(swap, sw);
+			bool wanted = ours && swapped_wanted(swap, sw);
 
 			if (map && swapmig_retag(swap, 1U << xas_get_order(&xas), map))
 				sw->failed++;
@@ -210,8 +213,7 @@ void swapmig_walk_swapped(struct vm_area_struct *vma, unsigned long start,
 	mmap_assert_locked(vma->vm_mm);
 	if (is_vm_hugetlb_page(vma) || !vma_migratable(vma))
 		return;
-	/* SysV shared memory has operations of its own, so ask the mapping */
-	if (vma->vm_file && shmem_mapping(vma->vm_file->f_mapping))
+	if (swapmig_vma_is_shmem(vma))
 		swapped_shmem(vma, start, end, sw);
 	/*
 	 * On this list is each address space that ever had a swap entry.  One that

@@ -12,12 +12,12 @@ static void swapmig_test_parse_one(struct kunit *test)
 	u32 list = 0;
 
 	KUNIT_EXPECT_EQ(test, swapmig_parse_engines("swapout", &list), 0);
-	KUNIT_EXPECT_EQ(test, list, SWAPMIG_SWAPOUT);
+	KUNIT_EXPECT_EQ(test, list, engine_find("swapout"));
 	KUNIT_EXPECT_TRUE(test, swapmig_swaps(list));
-	if (!engines[SWAPMIG_DIRECT].place)
+	if (!engine_find("direct"))
 		return;
 	KUNIT_EXPECT_EQ(test, swapmig_parse_engines(" direct\n", &list), 0);
-	KUNIT_EXPECT_EQ(test, list, SWAPMIG_DIRECT);
+	KUNIT_EXPECT_EQ(test, list, engine_find("direct"));
 	KUNIT_EXPECT_FALSE(test, swapmig_swaps(list));
 }
 
@@ -26,7 +26,7 @@ static void swapmig_test_parse_order(struct kunit *test)
 	char text[SWAPMIG_ENGINES_LEN];
 	u32 list = 0;
 
-	if (!engines[SWAPMIG_DIRECT].place)
+	if (!engine_find("direct"))
 		kunit_skip(test, "needs a second engine: CONFIG_MIGRATION");
 
 	KUNIT_EXPECT_EQ(test, swapmig_parse_engines("swapout direct", &list), 0);
@@ -54,7 +54,7 @@ static void swapmig_test_parse_refuses(struct kunit *test)
 				    -EINVAL, "\"%s\"", bad[i]);
 		KUNIT_EXPECT_EQ(test, list, 0x1234);
 	}
-	if (!engines[SWAPMIG_DIRECT].place)
+	if (!engine_find("direct"))
 		KUNIT_EXPECT_EQ(test, swapmig_parse_engines("direct", &list), -EINVAL);
 }
 
@@ -71,11 +71,26 @@ static void swapmig_test_default_list(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, list, engines_default());
 }
 
+/* A row has a name exactly if it can be chosen */
+static void swapmig_test_names(struct kunit *test)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < ARRAY_SIZE(engines); nr++) {
+		const char *name = swapmig_engine_name(nr);
+
+		KUNIT_EXPECT_EQ(test, !!name, !!engines[nr].place);
+		if (name)
+			KUNIT_EXPECT_EQ(test, engine_find(name), nr + 1);
+	}
+	KUNIT_EXPECT_NULL(test, swapmig_engine_name(nr));
+}
+
 static void swapmig_test_print_short_buffer(struct kunit *test)
 {
 	char text[4];
 
-	KUNIT_EXPECT_EQ(test, 3, swapmig_print_engines(SWAPMIG_SWAPOUT, text,
+	KUNIT_EXPECT_EQ(test, 3, swapmig_print_engines(engine_find("swapout"), text,
 						       sizeof(text)));
 	KUNIT_EXPECT_STREQ(test, text, "swa");
 }
@@ -85,6 +100,7 @@ static struct kunit_case swapmig_engines_cases[] = {
 	KUNIT_CASE(swapmig_test_parse_order),
 	KUNIT_CASE(swapmig_test_parse_refuses),
 	KUNIT_CASE(swapmig_test_default_list),
+	KUNIT_CASE(swapmig_test_names),
 	KUNIT_CASE(swapmig_test_print_short_buffer),
 	{},
 };

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Unmodified programs that move pages: numactl, memhog, migratepages, numastat,
-# stress-ng; and two of stress-ng that check their memory while it is moved. That
-# pages really moved is looked up, for some of these ignore errors.
+# stress-ng; and some of stress-ng that check their memory while it is moved. Where
+# pages are, and that they really moved, is looked up, for some of these ignore errors.
 # Speaks TAP, and knows --names and -r NAME as the C tests do.
 
 # shellcheck disable=SC2317	# tests are called by their names
 
 tests='numactl_memhog numactl_shared migratepages migratepages_relative numastat
-	stress_numa stress_vm_being_moved stress_mremap_being_moved'
+	stress_numa stress_vm_being_moved stress_mremap_being_moved
+	stress_shm_being_moved'
 disk=/dev/vdb
 stress_out=/tmp/swapmig-stress-ng.out
 why=
@@ -90,13 +91,30 @@ wait_for()
 	done
 }
 
-# A memhog that touches its memory for ever, on a CPU of node 0
+# start_memhog POLICY: a memhog that touches its memory for ever
 start_memhog()
 {
-	numactl --cpunodebind=0 memhog -r1000000 "${mib}m" > /dev/null 2>&1 3>&- &
+	numactl "$1" memhog -r1000000 "${mib}m" > /dev/null 2>&1 3>&- &
 	hog=$!
-	wait_for at_least_on "$hog" 0 $((pages - 64)) ||
-		fail "memhog never had its memory on node 0"
+}
+
+# memhog_has N NODE...: it comes to have so many pages on each of the nodes
+memhog_has()
+{
+	want=$1
+	shift
+	for node in "$@"; do
+		wait_for at_least_on "$hog" "$node" "$want" ||
+			fail "memhog has $(anon_on "$hog" "$node") pages on node" \
+				"$node, not $want" || return
+	done
+}
+
+# One on a CPU of node 0, with its memory there
+start_local_memhog()
+{
+	start_memhog --cpunodebind=0
+	memhog_has $((pages - 64)) 0
 }
 
 stop_memhog()
@@ -128,19 +146,40 @@ move_hog()
 numactl_memhog()
 {
 	need numactl memhog || return
-	numactl --membind=1 memhog -r2 "${mib}m" > /dev/null 2>&1 ||
-		fail "numactl --membind=1 memhog: exit code $?"
-	numactl --interleave=0-3 memhog -r2 "${mib}m" > /dev/null 2>&1 ||
-		fail "numactl --interleave=0-3 memhog: exit code $?"
+	for policy in --membind=1 --interleave=0-3; do
+		numactl "$policy" memhog -r2 "${mib}m" > /dev/null 2>&1 ||
+			fail "numactl $policy memhog: exit code $?" || return
+	done
+	start_memhog --membind=1
+	memhog_has $((pages - 64)) 1
+	stop_memhog
+	[ -z "$why" ] || return
+	start_memhog --interleave=0-3
+	memhog_has $((pages / 4 - 64)) 0 1 2 3
+	stop_memhog
+	[ -z "$why" ]
 }
 
-# numactl's own check of shared memory under a policy
+# Pages of shared memory on a node. CPUs add them up late, unless they are told to.
+shmem_on()
+{
+	cat /proc/sys/vm/stat_refresh > /dev/null
+	awk '$3 == "Shmem:" { print $4 / 4 }' "/sys/devices/system/node/node$1/meminfo"
+}
+
+# numactl's own check of shared memory under a policy. No process has it mapped
+# between the two calls, so nodes are asked where it is.
 numactl_shared()
 {
 	need numactl || return
 	file=/dev/shm/swapmig.numactl
+	rm -f "$file"
+	before=$(shmem_on 1)
 	numactl --length=4m --file="$file" --membind=1 --touch ||
 		fail "numactl --touch: exit code $?"
+	grew=$(($(shmem_on 1) - before))
+	[ "$grew" -ge 960 ] ||
+		fail "numactl --membind=1 --touch: node 1 has $grew more pages, not 1024"
 	numactl --length=4m --file="$file" --membind=1 --verify ||
 		fail "numactl --verify: exit code $?"
 	rm -f "$file"
@@ -150,7 +189,7 @@ numactl_shared()
 migratepages_()
 {
 	need numactl migratepages memhog || return
-	if start_memhog; then
+	if start_local_memhog; then
 		before=$(departed)
 		move_hog 0 1 0 1 && move_hog 1 3 1 3 && move_hog 3 0 3 0
 		[ -n "$why" ] || kill -0 "$hog" || fail "memhog died"
@@ -165,7 +204,7 @@ migratepages_()
 migratepages_relative()
 {
 	need numactl migratepages memhog || return
-	if start_memhog && move_hog 0,2 1,3 0 1; then
+	if start_local_memhog && move_hog 0,2 1,3 0 1; then
 		[ "$(anon_on "$hog" 3)" -le 64 ] ||
 			fail "$(anon_on "$hog" 3) pages on node 3"
 	fi
@@ -176,7 +215,7 @@ migratepages_relative()
 numastat_()
 {
 	need numactl migratepages memhog numastat || return
-	if start_memhog && move_hog 0 1 0 1; then
+	if start_local_memhog && move_hog 0 1 0 1; then
 		# Total line of numastat -p: node 1 has it, in MiB
 		numastat -p "$hog" | awk -v want=$((mib * 9 / 10)) '
 			/^Total/ { ok = $3 >= want }
@@ -263,6 +302,13 @@ stress_mremap_being_moved()
 	need stress-ng migratepages || return
 	stress_being_moved '20 200' --mremap 1 --mremap-bytes "${mib}m" \
 		--mremap-ops
+}
+
+# POSIX shared memory, of a process that forks. Not --madvise: as root it poisons pages.
+stress_shm_being_moved()
+{
+	need stress-ng migratepages || return
+	stress_being_moved '20 100' --shm 1 --shm-bytes 2m --shm-objs 4 --shm-ops
 }
 
 wanted=

@@ -5,6 +5,7 @@
  */
 #include "swapmig_harness.h"
 
+#define NO_ROOM		"/sys/kernel/mm/swapmig/stayed/no_room"
 #define TRACING		"/sys/kernel/tracing/"
 #define MIGRATE_EVENT	TRACING "events/migrate/mm_migrate_pages/enable"
 
@@ -26,9 +27,11 @@ FIXTURE_SETUP(engines)
 
 FIXTURE_TEARDOWN(engines)
 {
+	sm_fault_huge(false);
 	EXPECT_EQ(0, sm_write(SM_ENGINES, "%s", self->list));
 	EXPECT_EQ(0, sm_write(SM_BATCH, "%ld", self->batch));
 	SM_TEARDOWN();
+	sm_huge(0, 0);
 	sm_huge(1, 0);
 }
 
@@ -55,16 +58,21 @@ TEST_F(engines, no_room)
 {
 	size_t len = 64 * SM_MIB;
 	char *p = sm_map(len);
-	long on, left;
+	long on, left, before;
 
 	ASSERT_NE(NULL, p);
 	ASSERT_EQ(0, sm_swap_off());
 	sm_fill_on(p, len, 2, 0);
 	ASSERT_LT(0, sm_hog(1, 8 * SM_MIB));
 
+	before = sm_read_long(NO_ROOM);
 	EXPECT_EQ(-ENOMEM, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
 	on = sm_on(0, p, len, 0);
 	EXPECT_LT(0, on);
+	/* What was to move with those that found none; the rest was not tried */
+	left = sm_read_long(NO_ROOM) - before;
+	EXPECT_LT(0, left);
+	EXPECT_GE(512, left);
 	EXPECT_EQ(SM_PAGES(len), on + sm_on(0, p, len, 1)) {
 		TH_LOG("%s", sm_where(0, p, len));
 	}
@@ -72,6 +80,7 @@ TEST_F(engines, no_room)
 	printf("# EXPECT-LOG engines: page allocation failure\n");
 	EXPECT_EQ(-EIO, sm_mbind(p, len, MPOL_BIND, SM_NODE(1),
 				 MPOL_MF_MOVE | MPOL_MF_STRICT));
+	EXPECT_LT(before + left, sm_read_long(NO_ROOM));
 	EXPECT_EQ(SM_PAGES(len), sm_present(0, p, len));
 	EXPECT_EQ(0, sm_mbind(p, len, MPOL_DEFAULT, 0, 0));
 
@@ -94,6 +103,68 @@ TEST_F(engines, no_room)
 	EXPECT_OFF(2, p, len);
 	EXPECT_OFF(3, p, len);
 	EXPECT_EQ(0, sm_bad(p, len, 2));
+	munmap(p, len);
+}
+
+/*
+ * A page of hugetlbfs for which the target has none: it stays, is one folio in the
+ * result, and keeps no other page from moving.
+ */
+TEST_F(engines, no_room_for_hugetlb)
+{
+	long before, pages = SM_PAGES(SM_HUGE);
+	char *p;
+
+	ASSERT_EQ(0, sm_write(SM_ENGINES, "direct"));
+	if (sm_fault_huge(false))
+		SKIP(return, "needs CONFIG_FAIL_PAGE_ALLOC");
+	if (sm_huge(0, 1) != 1)
+		SKIP(return, "needs a huge page on node 0");
+	sm_set_mempolicy(MPOL_BIND, SM_NODE(0));
+	p = mmap(NULL, SM_HUGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)p);
+	sm_fill(p, SM_HUGE, 8);
+	sm_fill_on(self->buf, self->len, 9, 0);
+
+	ASSERT_EQ(0, sm_fault_huge(true));
+	before = sm_read_long(NO_ROOM);
+	EXPECT_EQ(1, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
+	EXPECT_EQ(before + pages, sm_read_long(NO_ROOM));
+	EXPECT_ON(0, p, SM_HUGE);
+	EXPECT_ON(1, self->buf, self->len);
+	EXPECT_EQ(-EIO, sm_mbind(p, SM_HUGE, MPOL_BIND, SM_NODE(1),
+				 MPOL_MF_MOVE | MPOL_MF_STRICT));
+	EXPECT_EQ(before + 2 * pages, sm_read_long(NO_ROOM));
+	EXPECT_ON(0, p, SM_HUGE);
+
+	/* Nothing but that kept it there */
+	ASSERT_EQ(0, sm_fault_huge(false));
+	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
+	EXPECT_ON(1, p, SM_HUGE);
+	EXPECT_EQ(0, sm_bad(p, SM_HUGE, 8));
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, 9));
+	munmap(p, SM_HUGE);
+}
+
+/* What has to be copied, and finds no room, ends nothing: the rest needs none. */
+TEST_F(engines, no_room_for_what_is_mlocked)
+{
+	size_t len = 64 * SM_MIB, locked = 32 * SM_MIB;
+	char *p = sm_map(len);
+	long stayed;
+
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, sm_write(SM_ENGINES, "swapout direct"));
+	sm_fill_on(p, len, 10, 0);
+	ASSERT_EQ(0, mlock(p, locked));
+	ASSERT_LT(0, sm_hog(1, 8 * SM_MIB));
+	stayed = sm_migrate(0, SM_NODE(0), SM_NODE(1));
+	EXPECT_LT(0, sm_on(0, p, locked, 0));
+	EXPECT_LE(sm_on(0, p, locked, 0), stayed);
+	EXPECT_EQ(SM_PAGES(locked), sm_present(0, p, locked));
+	EXPECT_SWAPPED(p + locked, len - locked);
+	EXPECT_EQ(0, sm_bad(p, len, 10));
 	munmap(p, len);
 }
 

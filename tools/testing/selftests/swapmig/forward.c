@@ -251,6 +251,22 @@ TEST_F(forward, pages_in_swap_before_the_call)
 	EXPECT_BACK_ON(1, 0, 54);
 }
 
+/*
+ * Nobody knows where they came from, but not from a node that is vacated: the policy
+ * of their area does not name one.
+ */
+TEST_F(forward, pages_in_swap_of_an_area_bound_elsewhere)
+{
+	USE_ZRAM(0);
+	ASSERT_EQ(0, sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(2), 0));
+	sm_fill_on(self->buf, self->len, 57, 0);
+	EXPECT_ON(2, self->buf, self->len);
+	ASSERT_EQ(0, madvise(self->buf, self->len, MADV_PAGEOUT));
+	EXPECT_LT(self->pages / 2, sm_swapped(0, self->buf, self->len));
+	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
+	EXPECT_BACK_ON(2, 0, 57);
+}
+
 /* From which of the nodes they came nobody knows: it goes where the first goes. */
 TEST_F(forward, pages_in_swap_before_a_call_for_two_nodes)
 {

@@ -11,6 +11,8 @@
 #define WINDOW		512
 #define NOT_ADDED_UP	500
 
+#define SIZE		(16 * SM_MIB)
+
 /* Each hits a call in the middle or not: as many as it takes to be sure of one */
 #define ATTEMPTS	100
 
@@ -23,7 +25,7 @@ FIXTURE(interrupt)
 
 FIXTURE_SETUP(interrupt)
 {
-	SM_SETUP(16 * SM_MIB);
+	SM_SETUP(SIZE);
 }
 
 FIXTURE_TEARDOWN(interrupt)
@@ -247,39 +249,85 @@ TEST_F(interrupt, handled_signal_does_not_end_it)
 	EXPECT_MOVED(self->buf, self->len, to, 0, 4, true);
 }
 
-/* mbind() moves a big area in windows, too, and can be killed. */
-TEST_F(interrupt, mbind_killed)
+/* In a child of who has the pages, so all who share them have to let go of them */
+static long call_mbind(struct _test_data_interrupt *self)
 {
-	long *over = sm_map_shared(SM_PAGE), before, left;
-	int status, attempt, in_middle = 0;
+	return sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(1),
+			MPOL_MF_MOVE_ALL);
+}
+
+static long call_move_pages(struct _test_data_interrupt *self)
+{
+	static void *pages[SIZE / SM_PAGE];
+	static int nodes[SIZE / SM_PAGE], status[SIZE / SM_PAGE];
+	long i;
+
+	for (i = 0; i < self->pages; i++) {
+		pages[i] = self->buf + i * SM_PAGE;
+		nodes[i] = 1;
+	}
+	return sm_move_pages(0, self->pages, pages, nodes, status,
+			     MPOL_MF_MOVE_ALL);
+}
+
+/* Is a child that makes the call killed in the middle of it? */
+static bool killed_once(struct __test_metadata *_metadata,
+			struct _test_data_interrupt *self,
+			long (*call)(struct _test_data_interrupt *self),
+			long *over, int attempt)
+{
+	long before = sm_vmstat(departures()), left;
+	int status;
 	pid_t pid;
+
+	*over = 0;
+	pid = sm_fork();
+	if (!pid) {
+		call(self);
+		__atomic_store_n(over, 1, __ATOMIC_RELAXED);
+		_exit(0);
+	}
+	ASSERT_LT(0, pid);
+	EXPECT_TRUE(at_work(before, 16 * (attempt + 1), over));
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)));
+	left = sm_on(0, self->buf, self->len, 0);
+	return WIFSIGNALED(status) && left > 0 && left < self->pages;
+}
+
+static void killed(struct __test_metadata *_metadata,
+		   struct _test_data_interrupt *self,
+		   long (*call)(struct _test_data_interrupt *self))
+{
+	long *over = sm_map_shared(SM_PAGE);
+	bool in_middle = false;
+	int attempt;
 
 	/* The parent shares the pages and sees that they are intact. */
 	sm_fill_on(self->buf, self->len, 5, 0);
 	for (attempt = 0; attempt < ATTEMPTS && !in_middle; attempt++) {
 		sm_alive("attempt", attempt);
 		EXPECT_ON(0, self->buf, self->len);
-		*over = 0;
-		before = sm_vmstat(departures());
-		pid = sm_fork();
-		ASSERT_LE(0, pid);
-		if (!pid) {
-			sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(1),
-				 MPOL_MF_MOVE_ALL);
-			__atomic_store_n(over, 1, __ATOMIC_RELAXED);
-			_exit(0);
-		}
-		EXPECT_TRUE(at_work(before, 16 * (attempt + 1), over));
-		kill(pid, SIGKILL);
-		ASSERT_EQ(pid, TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)));
-		left = sm_on(0, self->buf, self->len, 0);
-		in_middle = WIFSIGNALED(status) && left > 0 &&
-			    left < self->pages;
+		in_middle = killed_once(_metadata, self, call, over, attempt);
 		EXPECT_EQ(0, sm_bad(self->buf, self->len, 5));
 		sm_migrate(0, SM_NODE(1), SM_NODE(0));
 		EXPECT_EQ(0, sm_bad(self->buf, self->len, 5));
 	}
-	EXPECT_EQ(1, in_middle);
+	EXPECT_TRUE(in_middle);
 	EXPECT_TRUE(sm_isolated_settles());
 	munmap(over, SM_PAGE);
+}
+
+/* mbind() moves a big area in windows, too, and can be killed. */
+TEST_F(interrupt, mbind_killed)
+{
+	killed(_metadata, self, call_mbind);
+}
+
+/* So does move_pages(), with the pages that it is given. */
+TEST_F(interrupt, move_pages_killed)
+{
+	if (call_move_pages(self) == -SM_NO_SYSCALL)
+		SKIP(return, "needs CONFIG_MIGRATION");
+	killed(_metadata, self, call_move_pages);
 }

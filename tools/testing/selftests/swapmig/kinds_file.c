@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Every kind of page that has a file behind it: shared memory of all sorts,
- * and ext4, clean and dirty.
+ * ext4, clean and dirty, and a file system that cannot migrate a dirty page.
  */
 #include "swapmig_harness.h"
 
@@ -12,6 +12,7 @@
 
 #define FILE_PATH	"/var/tmp/swapmig.file"
 #define TMPFS_DIR	"/tmp/swapmig.mnt"
+#define CRYPT_LOWER	"/var/tmp/swapmig.crypt"
 
 FIXTURE(kinds_file)
 {
@@ -233,4 +234,49 @@ TEST_F(kinds_file, ext4_mlocked)
 	ASSERT_EQ(0, msync(self->buf, self->len, MS_SYNC));
 	ASSERT_EQ(0, mlock(self->buf, self->len));
 	EXPECT_MOVES_DIRECTLY(self->buf, self->len, 12, self->pages);
+}
+
+/* Only what is on the disk can be moved, so what is dirty has to be written. */
+static void crypt_moves(struct __test_metadata *_metadata,
+			struct _test_data_kinds_file *self, bool dirty)
+{
+	int err = sm_crypt_mount(CRYPT_LOWER, TMPFS_DIR);
+
+	if (err == -ENODEV || err == -SM_NO_SYSCALL)
+		SKIP(return, "needs CONFIG_ECRYPT_FS");
+	ASSERT_EQ(0, err);
+	self->mounted = true;
+	/* A file that grows gets its pages at once */
+	sm_run_on_node(0);
+	ASSERT_TRUE(map_file(self, TMPFS_DIR "/file", MAP_SHARED));
+	sm_fill_on(self->buf, self->len, 13, 0);
+	ASSERT_EQ(0, msync(self->buf, self->len, MS_SYNC));
+	if (dirty)
+		sm_fill(self->buf, self->len, 14);
+	EXPECT_ON(0, self->buf, self->len);
+	if (sm_direct())
+		EXPECT_MOVES(self->buf, self->len, 13 + dirty, false);
+	else
+		file_evicted(_metadata, self, 13 + dirty);
+
+	/* It is in the file as well, not only in the cache */
+	munmap(self->buf, self->len);
+	close(self->fd);
+	EXPECT_EQ(0, umount(TMPFS_DIR));
+	ASSERT_EQ(0, sm_crypt_mount(CRYPT_LOWER, TMPFS_DIR));
+	self->fd = open(TMPFS_DIR "/file", O_RDWR);
+	self->buf = mmap(NULL, self->len, PROT_READ, MAP_SHARED, self->fd, 0);
+	ASSERT_NE(MAP_FAILED, (void *)self->buf);
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, 13 + dirty));
+	unlink(TMPFS_DIR "/file");
+}
+
+TEST_F(kinds_file, crypt_clean)
+{
+	crypt_moves(_metadata, self, false);
+}
+
+TEST_F(kinds_file, crypt_dirty)
+{
+	crypt_moves(_metadata, self, true);
 }

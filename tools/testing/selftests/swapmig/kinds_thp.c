@@ -15,7 +15,11 @@
 #define FILLER		(128 * SM_MIB)
 #define MANY		(16 * SM_HUGE)
 #define MAP_LEN		(MANY + SM_HUGE)
+
+/* Smaller than a huge page: there are only those of 64 KiB in it */
+#define MTHP(file)	THP("hugepages-64kB/" file)
 #define MTHP_SIZE	(64 * 1024UL)
+#define MTHP_LEN	SM_MIB
 
 FIXTURE(kinds_thp)
 {
@@ -50,7 +54,7 @@ FIXTURE_TEARDOWN(kinds_thp)
 	sm_huge(1, 0);
 	EXPECT_EQ(0, sm_swap_off());
 	sm_write(COMPACT_MLOCKED, "1");
-	sm_write(THP("hugepages-64kB/enabled"), "never");
+	sm_write(MTHP("enabled"), "never");
 }
 
 static long huge_kib(const struct _test_data_kinds_thp *self)
@@ -128,23 +132,45 @@ TEST_F(kinds_thp, shared)
 	EXPECT_EQ(0, sm_peer_stop(&peer));
 }
 
-/*
- * No room for it whole: hugetlb holds all of the target that is together, so it
- * is split, or goes by way of swap; and all of it arrives.
- */
-TEST_F(kinds_thp, split)
+/* One that is pinned is one folio that stays, and 512 pages that do. */
+TEST_F(kinds_thp, pinned)
 {
-	long before = sm_vmstat("thp_migration_split");
-	char *filler = sm_map(FILLER);
+	int node[512], status[512], fd, i, busy = 0;
+	void *addr[512];
+
+	FILL_HUGE(9);
+	fd = sm_pin(self->buf, SM_HUGE);
+	if (fd < 0)
+		SKIP(return, "needs CONFIG_IO_URING (%d)", fd);
+	EXPECT_EQ(1, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
+	EXPECT_ON(0, self->buf, SM_HUGE);
+	EXPECT_SENT(1, self->buf + SM_HUGE, self->len - SM_HUGE);
+
+	for (i = 0; i < 512; i++) {
+		addr[i] = self->buf + i * SM_PAGE;
+		node[i] = 1;
+		status[i] = 0;
+	}
+	EXPECT_EQ(512, sm_move_pages(0, 512, addr, node, status, MPOL_MF_MOVE));
+	for (i = 0; i < 512; i++)
+		busy += status[i] == -EBUSY;
+	EXPECT_EQ(512, busy);
+	EXPECT_ON(0, self->buf, SM_HUGE);
+	EXPECT_LE((long)SM_HUGE / 1024, huge_kib(self));
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, 9));
+	close(fd);
+}
+
+/* ------------------------------------------------------------------------- */
+/* In pieces                                                                  */
+/* ------------------------------------------------------------------------- */
+
+/* Node 1 is full, but for every other page of the filler. */
+static void fragment(struct __test_metadata *_metadata, char *filler)
+{
 	size_t off;
 
-	ASSERT_NE(NULL, filler);
-	/* Else reclaim makes room, and compaction brings together what is free */
-	if (sm_direct())
-		ASSERT_EQ(0, sm_swap_off());
 	ASSERT_EQ(0, sm_write(COMPACT_MLOCKED, "0"));
-	self->len = MANY;
-	FILL_HUGE(6);
 	/* All that is free there in small pages, and then every other one */
 	ASSERT_LT(0, sm_hog(1, FILLER + 16 * SM_MIB));
 	sm_fill_on(filler, FILLER, 7, 1);
@@ -154,48 +180,136 @@ TEST_F(kinds_thp, split)
 		ASSERT_EQ(0, madvise(filler + off, SM_PAGE,
 				     MADV_DONTNEED_LOCKED));
 	}
+}
+
+/*
+ * No room for it whole: hugetlb holds all of the target that is together, so it
+ * is split, and all of it arrives; or a disk takes it in small pages.
+ */
+TEST_F(kinds_thp, split)
+{
+	char *filler = sm_map(FILLER);
+	long split, whole, fallback;
+
+	ASSERT_NE(NULL, filler);
+	/* Else reclaim makes room, and compaction brings together what is free */
+	if (sm_direct())
+		ASSERT_EQ(0, sm_swap_off());
+	self->len = MANY;
+	FILL_HUGE(6);
+	fragment(_metadata, filler);
+	split = sm_vmstat("thp_migration_split");
+	whole = sm_vmstat("thp_swpout");
+	fallback = sm_vmstat("thp_swpout_fallback");
 	EXPECT_EQ(0, sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(1),
 			      MPOL_MF_MOVE | MPOL_MF_STRICT));
+	split = sm_vmstat("thp_migration_split") - split;
 	if (sm_direct()) {
 		/* Compaction may have some of them in its hands */
 		EXPECT_TRUE(SM_WAIT(sm_on(0, self->buf, self->len, 1) ==
 				    SM_PAGES(self->len))) {
 			TH_LOG("%s", sm_where(0, self->buf, self->len));
 		}
-		/* Unless there was room after all */
-		if (sm_vmstat("thp_migration_split") <= before)
-			EXPECT_EQ((long)self->len / 1024, huge_kib(self));
+	} else {
+		EXPECT_EQ(whole, sm_vmstat("thp_swpout"));
+		EXPECT_EQ(fallback + (long)(self->len / SM_HUGE),
+			  sm_vmstat("thp_swpout_fallback"));
 	}
 	EXPECT_EQ(0, sm_bad(self->buf, self->len, 6));
 	munmap(filler, FILLER);
+	if (sm_direct() && !split && __test_passed(_metadata))
+		SKIP(return, "node 1 had room for %lu huge pages", MANY / SM_HUGE);
+}
+
+/* ------------------------------------------------------------------------- */
+/* Other sizes                                                                */
+/* ------------------------------------------------------------------------- */
+
+/* Memory for pages of 64 KiB, by 64 KiB; false: this kernel has none. */
+static bool map_mthp(struct _test_data_kinds_thp *self)
+{
+	self->len = MTHP_LEN;
+	self->pages = SM_PAGES(self->len);
+	return !access(MTHP("stats/nr_anon"), R_OK) &&
+	       !sm_write(MTHP("enabled"), "madvise") && map_huge(self);
+}
+
+static long mthp_count(const char *path)
+{
+	return sm_read_long(path) * SM_PAGES(MTHP_SIZE);
+}
+
+static long mthp_pages(void)
+{
+	return mthp_count(MTHP("stats/nr_anon"));
+}
+
+/* In one piece as well, if it is copied. */
+TEST_F(kinds_thp, mthp)
+{
+	long large = mthp_pages();
+
+	if (!map_mthp(self))
+		SKIP(return, "needs huge pages of 64 KiB, and their nr_anon");
+	sm_fill_on(self->buf, self->len, 10, 0);
+	ASSERT_EQ(large + self->pages, mthp_pages());
+	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
+	EXPECT_EQ(large + (sm_direct() ? self->pages : 0), mthp_pages());
+	EXPECT_MOVED(self->buf, self->len, 1, 0, 10, true);
+	if (sm_direct())
+		EXPECT_EQ(large + self->pages, mthp_pages());
+}
+
+/* Does swap-in give large pages? Where zswap ever was on it does not. */
+static bool swapin_is_large(struct __test_metadata *_metadata,
+			    struct _test_data_kinds_thp *self)
+{
+	long large;
+
+	sm_fill_on(self->buf, self->len, 11, 0);
+	ASSERT_EQ(0, madvise(self->buf, self->len, MADV_PAGEOUT));
+	EXPECT_SWAPPED(self->buf, self->len);
+	large = mthp_pages();
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, 11));
+	large = mthp_pages() - large;
+	ASSERT_EQ(0, madvise(self->buf, self->len, MADV_DONTNEED));
+	return large == self->pages;
 }
 
 /* 64 KiB at once, if all of it was sent to one node; else page by page. */
 TEST_F(kinds_thp, mthp_from_zram)
 {
-	long i, large;
+	long i, out, large, elsewhere = 0;
+	bool gives;
 
-	if (sm_write(THP("hugepages-64kB/enabled"), "always"))
-		SKIP(return, "needs huge pages of 64 KiB");
+	if (!map_mthp(self))
+		SKIP(return, "needs huge pages of 64 KiB, and their nr_anon");
 	USE_ZRAM(64 * SM_MIB);
-	self->buf = mmap(self->buf, self->len, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	ASSERT_NE(MAP_FAILED, (void *)self->buf);
+	sm_run_on_node(0);
+	gives = swapin_is_large(_metadata, self);
 	sm_fill_on(self->buf, self->len, 8, 0);
-	large = sm_read_long(THP("hugepages-64kB/stats/swpout"));
+	out = mthp_count(MTHP("stats/swpout"));
 	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
 	EXPECT_SWAPPED(self->buf, self->len);
-	EXPECT_EQ(large + (long)(self->len / MTHP_SIZE),
-		  sm_read_long(THP("hugepages-64kB/stats/swpout")));
-	/* One page of the second half of them is to go somewhere else. */
-	for (i = self->pages / 2; i < self->pages; i += SM_PAGES(MTHP_SIZE))
-		EXPECT_EQ(0, sm_mbind(self->buf + i * SM_PAGE, SM_PAGE, MPOL_BIND,
-				      SM_NODE(2), MPOL_MF_MOVE));
-	sm_run_on_node(0);
-	EXPECT_EQ(0, sm_bad(self->buf, self->len, 8));
-	EXPECT_ON(1, self->buf, self->len / 2);
-	for (i = self->pages / 2; i < self->pages; i++) {
-		ASSERT_EQ(i % SM_PAGES(MTHP_SIZE) ? 1 : 2,
-			  sm_page(0, self->buf + i * SM_PAGE));
+	EXPECT_EQ(out + self->pages, mthp_count(MTHP("stats/swpout")));
+	/*
+	 * One page of each of the second half is to go where it is touched. It has
+	 * an area of its own only meanwhile.
+	 */
+	for (i = self->pages / 2; i < self->pages; i += SM_PAGES(MTHP_SIZE)) {
+		char *p = self->buf + i * SM_PAGE;
+
+		EXPECT_EQ(0, sm_mbind(p, SM_PAGE, MPOL_BIND, SM_NODE(2), 0));
+		EXPECT_EQ(0, sm_mbind(p, SM_PAGE, MPOL_DEFAULT, 0, 0));
 	}
+	EXPECT_SWAPPED(self->buf, self->len);
+	large = mthp_pages();
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, 8));
+	if (gives)
+		EXPECT_EQ(large + self->pages / 2, mthp_pages());
+	EXPECT_ON(1, self->buf, self->len / 2);
+	for (i = self->pages / 2; i < self->pages; i++)
+		elsewhere += sm_page(0, self->buf + i * SM_PAGE) !=
+			     (i % SM_PAGES(MTHP_SIZE) ? 1 : 0);
+	EXPECT_EQ(0, elsewhere);
 }

@@ -270,6 +270,35 @@ TEST_F(mbind, default_policy)
 	EXPECT_MOVED(self->buf, self->len, 1, 1, 21, true);
 }
 
+/*
+ * A local policy has no nodes of its own; what was in the memory that it is made of
+ * does not count as such.
+ */
+TEST_F(mbind, local_policy)
+{
+	size_t half = self->len / 2;
+	char *other = self->buf + half;
+
+	sm_fill_on(self->buf, half, 22, 1);
+	sm_fill_on(other, half, 23, 1);
+	sm_run_on_node(0);
+	ASSERT_EQ(0, sm_mbind(self->buf, half, MPOL_BIND, SM_NODE(1), 0));
+	ASSERT_EQ(0, sm_mbind(self->buf, half, MPOL_DEFAULT, 0, 0));
+	EXPECT_EQ(0, sm_mbind(other, half, MPOL_LOCAL, 0, MPOL_MF_MOVE));
+	EXPECT_ON(1, self->buf, half);
+	EXPECT_MOVED(other, half, 0, 0, 23, true);
+}
+
+/* What is on one of the nodes that the caller names is where it belongs. */
+TEST_F(mbind, preferred_of_two)
+{
+	sm_fill_on(self->buf, self->len, 24, 1);
+	EXPECT_EQ(0, sm_mbind(self->buf, self->len, MPOL_PREFERRED,
+			      SM_NODE(0) | SM_NODE(1), MOVE));
+	EXPECT_ON(1, self->buf, self->len);
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, 24));
+}
+
 /* A second request for pages that nobody touched since the first */
 TEST_F(mbind, again_before_touch)
 {

@@ -273,3 +273,25 @@ TEST_F(migrate, pages_of_a_stopped_process)
 	EXPECT_PEER_ON(peer, 3);
 	EXPECT_EQ(0, sm_peer_stop(&peer));
 }
+
+/*
+ * Much of it is not there: what is takes no longer to find. With a window for each
+ * 2 MiB of it the call would not end while somebody waits for it.
+ */
+TEST_F(migrate, sparse_shared_memory)
+{
+	size_t len = 1UL << 45;
+	int fd = memfd_create("swapmig", 0);
+	char *p;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, len));
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+		 fd, 0);
+	ASSERT_NE(MAP_FAILED, (void *)p);
+	sm_fill_on(p + len / 2, self->len, 32, 0);
+	EXPECT_EQ(0, sm_migrate(0, SM_NODE(0), SM_NODE(1)));
+	EXPECT_MOVED(p + len / 2, self->len, 1, 0, 32, false);
+	munmap(p, len);
+	close(fd);
+}

@@ -43,10 +43,12 @@ FIXTURE_SETUP(move_pages)
 
 FIXTURE_TEARDOWN(move_pages)
 {
+	sm_fault_huge(false);
 	SM_TEARDOWN();
 	free(self->addr);
 	free(self->node);
 	free(self->status);
+	sm_huge(0, 0);
 	sm_huge(1, 0);
 }
 
@@ -190,6 +192,61 @@ TEST_F(move_pages, statuses)
 	EXPECT_EQ(1, self->status[7]);
 	EXPECT_EQ(UNWRITTEN, self->status[8]);
 	munmap(none, 4 * SM_PAGE);
+}
+
+/* What is in swap is left alone, whatever the engine: its slot gets no tag. */
+TEST_F(move_pages, in_swap)
+{
+	size_t len = 32 * SM_PAGE;
+	long swapped;
+
+	NO_READAHEAD();
+	sm_run_on_node(0);
+	sm_fill_on(self->buf, self->len, 11, 0);
+	ASSERT_EQ(0, madvise(self->buf, len, MADV_PAGEOUT));
+	swapped = sm_swapped(0, self->buf, len);
+	ASSERT_LT(SM_PAGES(len) / 2, swapped);
+	EXPECT_EQ(0, CALL(0, self->pages, MOVE));
+	EXPECT_EQ(swapped, with_status(self, self->pages, -ENOENT));
+	EXPECT_EQ(self->pages - swapped, with_status(self, self->pages, 1));
+	EXPECT_EQ(sm_direct() ? swapped : self->pages,
+		  sm_swapped(0, self->buf, self->len));
+	EXPECT_EQ(0, sm_bad(self->buf, self->len, 11));
+	EXPECT_EQ(swapped, sm_on(0, self->buf, len, 0));
+	EXPECT_EQ(self->pages - swapped, sm_on(0, self->buf, self->len, 1));
+}
+
+/* Two of the pages are of the same page of hugetlbfs, which has no room there. */
+TEST_F(move_pages, hugetlb)
+{
+	char *p;
+
+	if (sm_fault_huge(false))
+		SKIP(return, "needs CONFIG_FAIL_PAGE_ALLOC");
+	if (sm_huge(0, 1) != 1)
+		SKIP(return, "needs a huge page on node 0");
+	sm_set_mempolicy(MPOL_BIND, SM_NODE(0));
+	p = mmap(NULL, SM_HUGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)p);
+	sm_fill(p, SM_HUGE, 12);
+	sm_fill_on(self->buf, self->len, 13, 0);
+	self->addr[100] = p + 3 * SM_PAGE;
+	self->addr[200] = p + 400 * SM_PAGE;
+
+	ASSERT_EQ(0, sm_fault_huge(true));
+	EXPECT_EQ(2, CALL(0, self->pages, MOVE));
+	/* By way of swap it could not go, whatever room there is */
+	EXPECT_EQ(sm_direct() ? -ENOMEM : -EBUSY, self->status[100]);
+	EXPECT_EQ(sm_direct() ? -ENOMEM : -EBUSY, self->status[200]);
+	EXPECT_EQ(self->pages - 2, with_status(self, self->pages, 1));
+	EXPECT_ON(0, p, SM_HUGE);
+
+	ASSERT_EQ(0, sm_fault_huge(false));
+	EXPECT_EQ(sm_direct() ? 0 : 2, CALL(0, self->pages, MOVE));
+	EXPECT_ON(sm_direct() ? 1 : 0, p, SM_HUGE);
+	EXPECT_EQ(0, sm_bad(p, SM_HUGE, 12));
+	munmap(p, SM_HUGE);
 }
 
 TEST_F(move_pages, already_there)

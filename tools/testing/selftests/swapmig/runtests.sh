@@ -41,6 +41,7 @@ busy='soft lockup|rcu.*(stall|starved)|clocksource|hogged CPU|interrupt took'
 #   evict	the same, in a kernel that has others as well
 #   mglru	the same as seed, under MGLRU
 #   direct	vm.migration_engines is that; results have [direct] in their names
+#   both		"direct swapout", which is the default; [both] in names
 #   own		what the program sets itself
 # "RUN:PART" runs only the tests of which PART is a part of the name, "RUN-PART" the
 # others.
@@ -49,10 +50,10 @@ migrate_errno	swapout	direct
 mbind_errno	swapout	direct
 sysctl		own
 engines		direct
-migrate		swapout	mglru	direct
-mbind		swapout	direct
-kinds_anon	swapout	mglru	direct
-kinds_file	swapout	direct
+migrate		swapout	mglru	direct	both
+mbind		swapout	direct	both
+kinds_anon	swapout	mglru	direct	both
+kinds_file	swapout	direct	both
 kinds_thp	evict	direct-mthp_from_zram
 move_pages	evict	direct
 visible		swapout	direct-by_swap
@@ -61,11 +62,12 @@ forward		swapout	mglru
 forward_life	swapout
 elsewhere	swapout	direct
 memcg		swapout	direct
+nomem		swapout	direct
 cpuset		swapout	direct
 cpuset_busy	seed	direct
 interrupt	swapout	direct
 waits		seed	direct
-stress		seed	mglru:at_once	direct
+stress		seed	mglru:at_once	direct	both:at_once
 libnuma		swapout	direct
 clients.sh	seed	direct
 '
@@ -263,7 +265,7 @@ check_after()
 may_run()
 {
 	case $1 in
-	direct | evict)
+	direct | evict | both)
 		[ -n "$direct" ];;
 	seed)
 		[ -z "$direct" ];;
@@ -284,7 +286,7 @@ run_program()
 	tag=
 	may_run "$run" || return 0
 	case $run in
-	direct | mglru)
+	direct | mglru | both)
 		tag="[$run]";;
 	esac
 	args=
@@ -307,6 +309,8 @@ run_program()
 	case $run in
 	direct)
 		put direct "$engines";;
+	both)
+		put "direct swapout" "$engines";;
 	mglru)
 		put swapout "$engines"
 		put 7 "$lru_gen";;
@@ -369,12 +373,8 @@ old_cluster=$(get "$vm/page-cluster")
 old_gen=$(get "$lru_gen")
 old_engines=$(get "$engines")
 old_batch=$(get "$batch")
-case " $old_engines " in
-*" direct "*)
-	direct=yes;;
-*)
-	direct=;;
-esac
+# Only a kernel that migrates by itself counts that
+direct=$(grep pgmigrate_success /proc/vmstat)
 put 0 "$lru_gen"
 
 uptime()

@@ -10,6 +10,7 @@
 #include "stress_kinds.h"
 
 #define THREADS		2
+#define SIZE		(4 * SM_MIB)
 #define V2_DIR		SM_V2_ROOT "/swapmig-stress"
 
 enum action {
@@ -45,7 +46,7 @@ FIXTURE(stress)
 
 FIXTURE_SETUP(stress)
 {
-	SM_SETUP(4 * SM_MIB);
+	SM_SETUP(SIZE);
 }
 
 FIXTURE_TEARDOWN(stress)
@@ -79,6 +80,21 @@ static void *work(void *arg)
 			sm_nap();
 	}
 	return NULL;
+}
+
+/*
+ * Is there a move for each act, or are there as many as can be? What is to be merged
+ * has to stay as it is for a while: always, or until that has happened once.
+ */
+static bool paced(struct shared *s, int actions)
+{
+	return actions == MERGING || (actions & MERGING && !now(s->merges));
+}
+
+static void keep_pace(struct shared *s, int actions, long acts)
+{
+	while (paced(s, actions) && go_on(s) && now(s->acts) == acts)
+		sm_nap();
 }
 
 /* The process whose memory is moved */
@@ -122,7 +138,7 @@ static void subject(struct shared *s, char *buf, size_t len, int actions)
 		if (actions & FETCHING)
 			fetch_once(s, &server);
 		if (actions & MERGING)
-			merge_once(s, one, two, actions == MERGING);
+			merge_once(s, one, two, paced(s, actions));
 		__sync_fetch_and_add(&s->acts, 1);
 		if (!(actions & ~(SWAPPING | CPUSET | TWO_MIGRATORS)))
 			sm_nap();
@@ -147,15 +163,14 @@ static void move_execer(struct shared *s, pid_t pid, long n)
 		complain(s, "migrate_pages of one that execs", -ret);
 }
 
-/* If @paced there is a move for each act, else there are as many as can be. */
-static pid_t start_migrator(struct shared *s, pid_t target, int first, bool paced)
+static pid_t start_migrator(struct shared *s, pid_t target, int actions)
 {
 	pid_t pid = sm_fork(), execer;
 	long n, acts;
 
 	if (pid)
 		return pid;
-	for (n = first; go_on(s); n++) {
+	for (n = 0; go_on(s); n++) {
 		acts = now(s->acts);
 		execer = now(s->execer);
 		if (execer > 0)
@@ -167,25 +182,72 @@ static pid_t start_migrator(struct shared *s, pid_t target, int first, bool pace
 			break;
 		}
 		__sync_fetch_and_add(&s->moves, 1);
-		while (paced && go_on(s) && now(s->acts) == acts)
-			sm_nap();
+		keep_pace(s, actions, acts);
 	}
 	_exit(0);
 }
 
-static pid_t start_cpuset_changer(struct shared *s, pid_t target)
+/* The second migrator's call is another one, where the kernel has it. */
+static long move_pages_to(pid_t target, char *buf, int node)
+{
+	static void *pages[SIZE / SM_PAGE];
+	static int nodes[SIZE / SM_PAGE], status[SIZE / SM_PAGE];
+	size_t i;
+	long ret;
+
+	for (i = 0; i < SIZE / SM_PAGE; i++) {
+		pages[i] = buf + i * SM_PAGE;
+		nodes[i] = node;
+	}
+	ret = sm_move_pages(target, i, pages, nodes, status, MPOL_MF_MOVE_ALL);
+	if (ret == -SM_NO_SYSCALL)
+		ret = sm_migrate(target, SM_NODE(!node), SM_NODE(node));
+	return ret;
+}
+
+static pid_t start_second(struct shared *s, pid_t target, char *buf, int actions)
 {
 	pid_t pid = sm_fork();
-	long n;
+	long n, ret, acts;
+
+	if (pid)
+		return pid;
+	for (n = 0; go_on(s); n++) {
+		acts = now(s->acts);
+		ret = move_pages_to(target, buf, n % 2);
+		if (ret == -EACCES && actions & CPUSET) {
+			/* Its cpuset has other nodes at the moment. */
+			sm_nap();
+			continue;
+		}
+		if (ret < 0) {
+			if (go_on(s))
+				complain(s, "move_pages", -ret);
+			break;
+		}
+		__sync_fetch_and_add(&s->page_moves, 1);
+		__sync_fetch_and_add(&s->moves, 1);
+		keep_pace(s, actions, acts);
+	}
+	_exit(0);
+}
+
+static pid_t start_cpuset_changer(struct shared *s, pid_t target, int actions)
+{
+	pid_t pid = sm_fork();
+	long n, acts;
 
 	if (pid)
 		return pid;
 	if (sm_group_join(V2_DIR, target))
 		complain(s, "joining a group", errno);
 	for (n = 0; go_on(s); n++) {
+		acts = now(s->acts);
 		if (sm_group_set(V2_DIR, "cpuset.mems", n % 2 ? "0-1" : "2-3"))
 			complain(s, "cpuset.mems", errno);
+		__sync_fetch_and_add(&s->cpuset_moves, 1);
 		__sync_fetch_and_add(&s->moves, 1);
+		keep_pace(s, actions, acts);
 	}
 	_exit(0);
 }
@@ -196,14 +258,21 @@ static long departed(void)
 	return sm_vmstat(sm_direct() ? "pgmigrate_success" : "pswpout");
 }
 
+/* What a test is about happens so often, what else it does at least once. */
+static bool often(int actions, int action, long n, long want)
+{
+	return !(actions & action) || n >= (actions == action ? want : 1);
+}
+
 /* Were there so many moves, some of all the rest, and pages that left? */
 static bool enough(struct shared *s, int actions, long moves, long swaps,
 		   long pages)
 {
-	if ((actions == EXECING && now(s->execer_moves) < moves) ||
-	    (actions == MERGING && now(s->merges) < moves / 2))
-		return false;
-	return now(s->moves) >= moves && now(s->rounds) >= 2 * THREADS &&
+	return often(actions, EXECING, now(s->execer_moves), moves) &&
+	       often(actions, MERGING, now(s->merges), moves / 2) &&
+	       often(actions, CPUSET, now(s->cpuset_moves), moves) &&
+	       often(actions, TWO_MIGRATORS, now(s->page_moves), moves) &&
+	       now(s->moves) >= moves && now(s->rounds) >= 2 * THREADS &&
 	       now(s->acts) >= 2 && swaps >= 5 && departed() >= pages;
 }
 
@@ -231,10 +300,10 @@ static void stress(struct __test_metadata *_metadata, char *buf, size_t len,
 	if (!subj)
 		subject(s, buf, len, actions);
 	if (actions & CPUSET)
-		movers[nr++] = start_cpuset_changer(s, subj);
-	movers[nr++] = start_migrator(s, subj, 0, actions == MERGING);
+		movers[nr++] = start_cpuset_changer(s, subj, actions);
+	movers[nr++] = start_migrator(s, subj, actions);
 	if (actions & TWO_MIGRATORS)
-		movers[nr++] = start_migrator(s, subj, 1, false);
+		movers[nr++] = start_second(s, subj, buf, actions);
 
 	/* Much more than enough is too much: something does not happen at all. */
 	while (!now(s->errors) && now(s->moves) < 1000 * moves &&
@@ -254,8 +323,9 @@ static void stress(struct __test_metadata *_metadata, char *buf, size_t len,
 		TH_LOG("%ld moves, %ld rounds, %ld acts, %ld swaps, %ld pages short",
 		       now(s->moves), now(s->rounds), now(s->acts), swaps,
 		       pages - departed());
-		TH_LOG("%ld moves of one that execs, %ld merges",
-		       now(s->execer_moves), now(s->merges));
+		TH_LOG("%ld moves of one that execs, %ld by move_pages, %ld of cpusets, %ld merges",
+		       now(s->execer_moves), now(s->page_moves),
+		       now(s->cpuset_moves), now(s->merges));
 	}
 	__atomic_store_n(&s->stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < nr; i++)

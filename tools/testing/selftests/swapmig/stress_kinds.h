@@ -17,7 +17,9 @@ struct shared {
 	bool stop;
 	long errors;
 	long rounds;
-	long moves;
+	long moves;		/* of all who move it */
+	long page_moves;	/* by move_pages(2), if the kernel has it */
+	long cpuset_moves;
 	long acts;
 	pid_t execer;		/* a process that is moved as well */
 	long execer_moves;

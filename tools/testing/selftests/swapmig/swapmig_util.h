@@ -142,6 +142,15 @@ int sm_dm_remove(void);
 int sm_dm_stall(bool stall);
 int sm_dm_fail(bool fail);
 
+/* A file system whose pages cannot be migrated while they are dirty */
+int sm_crypt_mount(const char *lower, const char *dir);
+
+/* Allocations that fail */
+int sm_fault_setup(void);
+int sm_fault_arm(long nth);
+long sm_fault_disarm(void);
+int sm_fault_huge(bool on);
+
 /* A process that does as it is told */
 enum sm_order {
 	SM_ORD_QUIT,

@@ -42,7 +42,8 @@ lock() {
 kbuild_args() {
 	# shellcheck disable=SC2034
 	kbuild=(-C "$TREE" "O=out-$1" "-j$JOBS" KBUILD_BUILD_TIMESTAMP=1970-01-01
-		KBUILD_BUILD_USER=swapmig KBUILD_BUILD_HOST=swapmig "CC=ccache gcc")
+		KBUILD_BUILD_USER=swapmig KBUILD_BUILD_HOST=swapmig "CC=ccache gcc"
+		"HOSTCC=ccache gcc")
 	export CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content
 }
 

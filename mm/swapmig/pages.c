@@ -229,22 +229,13 @@ static void pages_retag(struct swapmig_pages *sp, bool swaps)
 		swapmig_tag_folio(folio, swaps ? sp->goal.nid : NUMA_NO_NODE);
 }
 
-static bool pages_any_large(const struct swapmig_pages *sp)
+static bool pages_any(const struct swapmig_pages *sp,
+		      bool (*test)(const struct folio *folio))
 {
 	struct folio *folio;
 
 	list_for_each_entry(folio, &sp->folios, lru)
-		if (folio_test_large(folio))
-			return true;
-	return false;
-}
-
-static bool pages_any_hugetlb(const struct swapmig_pages *sp)
-{
-	struct folio *folio;
-
-	list_for_each_entry(folio, &sp->folios, lru)
-		if (folio_test_hugetlb(folio))
+		if (test(folio))
 			return true;
 	return false;
 }
@@ -264,10 +255,10 @@ static long pages_place(struct swapmig_pages *sp)
 	long ret;
 
 	/* Pages of hugetlbfs have a pool of their own */
-	if (node_isset(sp->goal.nid, sp->full) && !pages_any_hugetlb(sp))
+	if (node_isset(sp->goal.nid, sp->full) && !pages_any(sp, folio_test_hugetlb))
 		return pages_full(sp);
 	/* No room for one of these says nothing of small ones */
-	large = pages_any_large(sp);
+	large = pages_any(sp, folio_test_large);
 	pages_retag(sp, swaps);
 	ret = swapmig_place(&sp->folios, &sp->goal);
 	if (ret == -ENOMEM && !swaps && !large)

@@ -118,13 +118,9 @@ TEST_F(engines, no_room_for_hugetlb)
 	ASSERT_EQ(0, sm_write(SM_ENGINES, "direct"));
 	if (sm_fault_huge(false))
 		SKIP(return, "needs CONFIG_FAIL_PAGE_ALLOC");
-	if (sm_huge(0, 1) != 1)
+	p = sm_map_huge(0, 8);
+	if (!p)
 		SKIP(return, "needs a huge page on node 0");
-	sm_set_mempolicy(MPOL_BIND, SM_NODE(0));
-	p = mmap(NULL, SM_HUGE, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-	ASSERT_NE(MAP_FAILED, (void *)p);
-	sm_fill(p, SM_HUGE, 8);
 	sm_fill_on(self->buf, self->len, 9, 0);
 
 	ASSERT_EQ(0, sm_fault_huge(true));

@@ -39,7 +39,7 @@ busy='soft lockup|rcu.*(stall|starved)|clocksource|hogged CPU|interrupt took'
 #   swapout	vm.migration_engines is that
 #   seed	the same, in a kernel that has no other engine
 #   evict	the same, in a kernel that has others as well
-#   mglru	the same as seed, under MGLRU
+#   mglru	the same as evict, under MGLRU
 #   direct	vm.migration_engines is that; results have [direct] in their names
 #   both		"direct swapout", which is the default; [both] in names
 #   own		what the program sets itself
@@ -69,7 +69,7 @@ interrupt	swapout	direct
 waits		seed	direct
 stress		seed	mglru:at_once	direct	both:at_once
 libnuma		swapout	direct
-clients.sh	seed	direct
+clients.sh	seed-moved	evict:moved	direct
 '
 
 say()
@@ -270,7 +270,7 @@ may_run()
 	seed)
 		[ -z "$direct" ];;
 	mglru)
-		[ -z "$direct" ] && [ -w "$lru_gen" ];;
+		[ -n "$direct" ] && [ -w "$lru_gen" ];;
 	*)
 		true;;
 	esac

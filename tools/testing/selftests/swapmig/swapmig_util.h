@@ -111,6 +111,7 @@ long sm_present(pid_t pid, const void *addr, size_t len);
 long sm_node_kib(int node, const char *field);
 void sm_trim_pcp(bool on);
 long sm_huge(int node, long nr);
+void *sm_map_huge(int node, __u64 seed);
 long sm_hog(int node, size_t keep);
 bool sm_locked(const void *addr);
 long sm_smaps_kib(const void *addr, const char *field);

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +232,22 @@ long sm_huge(int node, long nr)
 	int ret = sm_write(huge_path(node), "%ld", nr);
 
 	return ret ? ret : sm_read_long(huge_path(node));
+}
+
+/* A page of hugetlbfs on @node, the only one there, with a pattern; or NULL */
+void *sm_map_huge(int node, __u64 seed)
+{
+	void *p;
+
+	if (sm_huge(node, 1) != 1)
+		return NULL;
+	sm_set_mempolicy(MPOL_BIND, SM_NODE(node));
+	p = mmap(NULL, SM_HUGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	if (p != MAP_FAILED)
+		sm_fill(p, SM_HUGE, seed);
+	sm_set_mempolicy(MPOL_DEFAULT, 0);
+	return p == MAP_FAILED ? NULL : p;
 }
 
 /* Does somebody hold the lock of the page that is mapped at @addr? */

@@ -8,6 +8,7 @@ CONFIG ?= default
 CHECKED := $(if $(filter file,$(origin CONFIG)),$(filter-out debug,$(CONFIGS)),$(CONFIG))
 TESTS ?= *
 SECONDS ?= 600
+DEMO ?= move
 export LINUX_TARBALL JOBS KARGS SILENCE
 
 $(foreach g,$(MAKECMDGOALS),$(if $(filter $g,$(GOALS)),,\
@@ -22,9 +23,9 @@ $(if $(filter-out $(CONFIGS),$(CONFIG) $(if $(CONFIG),,none)),\
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
-## run: a live Redis moves from node to node, in a booted guest
+## run: a live Redis moves, in a booted guest [DEMO=exchange: two change places]
 run: kernel rootfs
-	@scripts/demo $(CONFIG)
+	@scripts/demo $(CONFIG) $(DEMO)
 
 ## check: all checks and tests, in default and swaponly [TESTS=pattern] [CONFIG=one]
 check: deps

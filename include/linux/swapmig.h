@@ -15,6 +15,12 @@
  *       lruvec->lru_lock
  *     i_pages.xa_lock (irq)	the slots of shared memory
  *   folio lock			only by trying, while engines work
+ *     i_mmap_rwsem, anon_vma lock	to judge a victim, only by trying
+ *       page table lock		was it touched?
+ *       mmap_lock (read)	the policy of its area, only by trying
+ *       running_lock		requests under way
+ *       task_lock(owner)	its policy, its mems_allowed
+ *   lruvec->lru_lock (irq)	lists are turned; nothing is called under it
  *   task_lock(current)		the policy that an eviction allocates by
  *
  *   swap_info_struct->lock, page table lock, i_pages.xa_lock
@@ -74,8 +80,10 @@ int swapmig_move_pages(struct mm_struct *mm, const nodemask_t *allowed,
 		       const int __user *nodes, int __user *status, bool shared,
 		       swapmig_add_fn *add);
 
-/* cpuset.c: who changes a cpuset waits for its pages */
+/* cpuset.c: who changes a cpuset waits for its pages, and they go there */
 void swapmig_flush_later(struct workqueue_struct *wq);
+void swapmig_migrate_cpuset(struct mm_struct *mm, const nodemask_t *from,
+			    const nodemask_t *to);
 
 /* forward.c: swap slots remember the node that their page was sent to */
 int swapmig_tag_slot(struct folio *folio, swp_entry_t entry);
@@ -240,6 +248,13 @@ static inline void swapmig_flush_later(struct workqueue_struct *wq)
 static inline void swapmig_flush_locked(struct workqueue_struct *wq)
 {
 	flush_workqueue(wq);
+}
+
+static inline void swapmig_migrate_cpuset(struct mm_struct *mm,
+					  const nodemask_t *from,
+					  const nodemask_t *to)
+{
+	do_migrate_pages(mm, from, to, MPOL_MF_MOVE_ALL);
 }
 
 static inline int swapmig_tag_slot(struct folio *folio, swp_entry_t entry)

@@ -1,19 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * swapmig: who changes a cpuset waits for its pages, but not with locks held.
- *
+ * swapmig: what a changed cpuset asks for.
+ */
+
+#include <linux/cred.h>
+#include <linux/mempolicy.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/task_work.h>
+#include <linux/workqueue.h>
+
+#include "../internal.h"
+#include "internal.h"
+
+/* ------------------------------------------------------------------------- */
+/* Who changes a cpuset waits for its pages, but not with locks held          */
+/* ------------------------------------------------------------------------- */
+
+/*
  * The pages of a task that joins a cpuset are moved by a worker, which is waited
  * for before the write to cgroup.procs returns.  Where that is done, in
  * cpuset_post_attach(), cgroup_mutex is held: every other operation on any cgroup
  * would wait for these pages, and for those of all requests before it.
  */
-
-#include <linux/sched.h>
-#include <linux/slab.h>
-#include <linux/task_work.h>
-#include <linux/workqueue.h>
-
-#include "internal.h"
 
 struct cpuset_flush {
 	struct callback_head work;
@@ -53,4 +64,120 @@ void swapmig_flush_later(struct workqueue_struct *wq)
 	init_task_work(&flush->work, cpuset_flush);
 	if (task_work_add(current, &flush->work, TWA_RESUME))
 		kfree(flush);
+}
+
+/* ------------------------------------------------------------------------- */
+/* Pages that are left behind                                                 */
+/* ------------------------------------------------------------------------- */
+
+/*
+ * Nobody is told how many pages of a cpuset stayed for want of room, so nobody asks
+ * again.  Two cpusets that change places do so one after the other, and the first
+ * finds the pages of the second where they have to stay until its own turn.  So what
+ * it left behind is tried again once others have left its nodes.
+ *
+ * Only the worker of an ordered workqueue comes here, so there is no lock.
+ */
+#define CPUSET_DEBTS	8
+
+static struct cpuset_debt {
+	struct mm_struct *mm;		/* with mmgrab(), or NULL */
+	const struct cred *cred;
+	int left;			/* folios, which some day are none */
+	nodemask_t from;
+	nodemask_t to;
+} debts[CPUSET_DEBTS];
+
+static void debt_drop(struct cpuset_debt *debt)
+{
+	if (!debt->mm)
+		return;
+	mmdrop(debt->mm);
+	put_cred(debt->cred);
+	debt->mm = NULL;
+}
+
+/* An old one is forgotten for a new one, so that few address spaces are held */
+static void debt_add(struct mm_struct *mm, const nodemask_t *from,
+		     const nodemask_t *to, int left)
+{
+	static unsigned int next;
+	struct cpuset_debt *debt = &debts[next++ % CPUSET_DEBTS];
+
+	debt_drop(debt);
+	mmgrab(mm);
+	debt->mm = mm;
+	debt->cred = get_current_cred();
+	debt->left = left;
+	debt->from = *from;
+	debt->to = *to;
+}
+
+/* Its cpuset may have changed once more */
+static bool debt_stands(const struct cpuset_debt *debt)
+{
+	bool stands = false;
+#ifdef CONFIG_MEMCG
+	struct task_struct *owner;
+
+	rcu_read_lock();
+	owner = rcu_dereference(debt->mm->owner);
+	if (owner) {
+		task_lock(owner);
+		stands = nodes_subset(debt->to, owner->mems_allowed) &&
+			 !nodes_subset(debt->from, owner->mems_allowed);
+		task_unlock(owner);
+	}
+	rcu_read_unlock();
+#endif
+	return stands;
+}
+
+/* Returns true if all is settled, or never will be */
+static bool debt_pay(struct cpuset_debt *debt)
+{
+	int before = debt->left;
+	const struct cred *old;
+
+	if (!mmget_not_zero(debt->mm))
+		return true;
+	debt->left = 0;
+	if (debt_stands(debt)) {
+		old = override_creds(debt->cred);
+		debt->left = do_migrate_pages(debt->mm, &debt->from, &debt->to,
+					      MPOL_MF_MOVE_ALL);
+		revert_creds(old);
+	}
+	mmput(debt->mm);
+	return debt->left <= 0 || debt->left >= before;
+}
+
+static bool debt_is_due(const struct cpuset_debt *debt, const nodemask_t *vacated)
+{
+	return debt->mm && (nodes_intersects(debt->to, *vacated) ||
+			    !atomic_read(&debt->mm->mm_users));
+}
+
+/**
+ * swapmig_migrate_cpuset - move the pages of a process, as its cpuset says
+ * @mm:		address space
+ * @from:	nodes of its old cpuset
+ * @to:		nodes of its new one
+ *
+ * Context: the worker of cpusets, with the credentials of who asked; no locks held.
+ * Sleeps.
+ */
+void swapmig_migrate_cpuset(struct mm_struct *mm, const nodemask_t *from,
+			    const nodemask_t *to)
+{
+	int left = do_migrate_pages(mm, from, to, MPOL_MF_MOVE_ALL);
+	int i;
+
+	for (i = 0; i < CPUSET_DEBTS; i++)
+		if (debt_is_due(&debts[i], from) && debt_pay(&debts[i]))
+			debt_drop(&debts[i]);
+	/* A second time, pages of a chain (0,1 to 1,2) would move too far */
+	if (left > 0 && !nodes_intersects(*from, *to) &&
+	    swapmig_makes_room(swapmig_engines()))
+		debt_add(mm, from, to, left);
 }

@@ -45,7 +45,8 @@ static bool direct_clean(struct list_head *folios)
 	return true;
 }
 
-static int direct_passes(struct list_head *folios, struct swapmig_goal *goal)
+static int direct_passes(struct list_head *folios, struct swapmig_goal *goal,
+			 new_folio_t *alloc, unsigned long private)
 {
 	int pass, ret = 0;
 
@@ -58,12 +59,36 @@ static int direct_passes(struct list_head *folios, struct swapmig_goal *goal)
 			if (waited < 0 || (pass > 1 && !waited && !cleaned))
 				break;
 		}
-		ret = migrate_pages(folios, goal->alloc, NULL, goal->private,
-				    MIGRATE_ASYNC, goal->reason, NULL);
+		ret = migrate_pages(folios, alloc, NULL, private, MIGRATE_ASYNC,
+				    goal->reason, NULL);
 		if (ret < 0)
 			break;
 	}
 	return min(ret, 0);
+}
+
+/* No more than there is room for, because nobody will reclaim any */
+static int direct_quiet(struct list_head *folios, struct swapmig_goal *goal)
+{
+	unsigned long large, room = swapmig_room(goal, &large);
+	struct folio *folio, *next;
+	LIST_HEAD(beyond);
+	int ret;
+
+	list_for_each_entry_safe(folio, next, folios, lru) {
+		unsigned long pages = folio_nr_pages(folio);
+
+		/* A large one has to find room on one node */
+		if (pages <= room && (pages == 1 || pages <= large))
+			room -= pages;
+		else
+			list_move_tail(&folio->lru, &beyond);
+	}
+	ret = direct_passes(folios, goal, swapmig_alloc_quiet, (unsigned long)goal);
+	if (!list_empty(&beyond))
+		ret = -ENOMEM;
+	list_splice_tail(&beyond, folios);
+	return ret;
 }
 
 /**
@@ -78,6 +103,8 @@ static int direct_passes(struct list_head *folios, struct swapmig_goal *goal)
  */
 int swapmig_direct(struct list_head *folios, struct swapmig_goal *goal)
 {
+	unsigned long private = goal->private;
+	new_folio_t *alloc = goal->alloc;
 	struct folio *folio, *next;
 	LIST_HEAD(hugetlb);
 	LIST_HEAD(pinned);
@@ -91,8 +118,14 @@ int swapmig_direct(struct list_head *folios, struct swapmig_goal *goal)
 		else if (folio_test_hugetlb(folio))
 			list_move_tail(&folio->lru, &hugetlb);
 	}
-	ret = direct_passes(folios, goal);
-	if (direct_passes(&hugetlb, goal) == -ENOMEM)
+	if (swapmig_quiet(goal)) {
+		alloc = swapmig_alloc_quiet;
+		private = (unsigned long)goal;
+		ret = direct_quiet(folios, goal);
+	} else {
+		ret = direct_passes(folios, goal, alloc, private);
+	}
+	if (direct_passes(&hugetlb, goal, alloc, private) == -ENOMEM)
 		goal->no_huge = true;
 	list_splice_tail(&hugetlb, folios);
 	list_splice_tail(&pinned, folios);

@@ -28,12 +28,15 @@
  *		before it had tried all of them.
  * @batched:	it gets @batch folios of the goal at once, because it keeps all
  *		of them unmapped while it works; else all of a window
+ * @makes_room:	it serves goals that are nodes, and those engines before it need
+ *		not reclaim where there is no room
  * @swaps:	it sends pages through swap, so slots need tags
  */
 struct swapmig_engine {
 	const char *name;
 	int (*place)(struct list_head *folios, struct swapmig_goal *goal);
 	bool batched;
+	bool makes_room;
 	bool swaps;
 };
 
@@ -43,6 +46,12 @@ static const struct swapmig_engine engines[] = {
 		.name		= "direct",
 		.place		= IS_ENABLED(CONFIG_MIGRATION) ? swapmig_direct : NULL,
 		.batched	= true,
+	},
+	{
+		.name		= "displace",
+		.place		= IS_ENABLED(CONFIG_SWAPMIG_DISPLACE) ?
+				  swapmig_displace : NULL,
+		.makes_room	= true,
 	},
 	{
 		.name		= "swapout",
@@ -150,6 +159,22 @@ bool swapmig_swaps(u32 list)
 }
 
 /**
+ * swapmig_makes_room - does a list have an engine that makes room on full nodes?
+ * @list:	packed list
+ *
+ * Return: true if it does.
+ */
+bool swapmig_makes_room(u32 list)
+{
+	const struct swapmig_engine *engine;
+
+	while ((engine = engine_shift(&list)))
+		if (engine->makes_room)
+			return true;
+	return false;
+}
+
+/**
  * swapmig_parse_engines - read an engine list
  * @text:	names of engines with blanks or commas between them
  * @list:	the packed list; unchanged on error
@@ -213,6 +238,10 @@ int swapmig_print_engines(u32 list, char *text, size_t size)
 void swapmig_goal_node(struct swapmig_goal *goal,
 		       struct migration_target_control *mtc, int nid)
 {
+	const nodemask_t nodes = nid == NUMA_NO_NODE ? NODE_MASK_NONE :
+						       nodemask_of_node(nid);
+
+	swapmig_run_to(goal, &nodes);
 	mtc->nid = nid;
 	/* Who asked is told; the log need not be */
 	mtc->gfp_mask = GFP_HIGHUSER_MOVABLE | __GFP_THISNODE | __GFP_NOWARN;
@@ -228,14 +257,22 @@ void swapmig_goal_node(struct swapmig_goal *goal,
 /* The entry                                                                  */
 /* ------------------------------------------------------------------------- */
 
-static int engine_run(const struct swapmig_engine *engine,
-		      struct list_head *folios, struct swapmig_goal *goal)
+/**
+ * swapmig_batches - hand folios to a function, a few at a time
+ * @folios:	isolated folios; those that stayed afterwards
+ * @goal:	where they are to go
+ * @place:	the function, as of an engine
+ *
+ * Context: process; no locks held.  Ends early when a fatal signal is pending.
+ * Return: 0, or the errno of @place, which ended it.
+ */
+int swapmig_batches(struct list_head *folios, struct swapmig_goal *goal,
+		    int (*place)(struct list_head *folios,
+				 struct swapmig_goal *goal))
 {
 	LIST_HEAD(left);
 	int err = 0;
 
-	if (!engine->batched)
-		return engine->place(folios, goal);
 	while (!err && !list_empty(folios) && !fatal_signal_pending(current)) {
 		struct list_head *last = folios->next;
 		unsigned int nr;
@@ -244,12 +281,20 @@ static int engine_run(const struct swapmig_engine *engine,
 		for (nr = 1; nr < goal->batch && !list_is_last(last, folios); nr++)
 			last = last->next;
 		list_cut_position(&batch, folios, last);
-		err = engine->place(&batch, goal);
+		err = place(&batch, goal);
 		list_splice_tail(&batch, &left);
 		cond_resched();
 	}
 	list_splice(&left, folios);
 	return err;
+}
+
+static int engine_run(const struct swapmig_engine *engine,
+		      struct list_head *folios, struct swapmig_goal *goal)
+{
+	if (engine->batched)
+		return swapmig_batches(folios, goal, engine->place);
+	return engine->place(folios, goal);
 }
 
 static unsigned long count_pages(struct list_head *folios)
@@ -308,7 +353,7 @@ long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal)
  * when a fatal signal is pending.
  * Return: the number of folios not placed, without those in @goal->unseen (a large
  * folio counts as one); or -ENOMEM, which ends the request: there was no room for
- * one of them, and the list has no engine that needs none.
+ * one of them, and the list has no engine that needs none, or makes some.
  */
 long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
 {
@@ -316,6 +361,7 @@ long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
 	const struct swapmig_engine *engine;
 	u32 list = goal->engines;
 	long left;
+	int err;
 
 	goal->err = 0;
 	goal->no_huge = false;
@@ -323,13 +369,25 @@ long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
 	       (engine = engine_shift(&list))) {
 		unsigned long before = pages;
 
-		goal->err = engine_run(engine, folios, goal);
+		if (engine->makes_room && !swapmig_quiet(goal))
+			continue;
+		err = engine_run(engine, folios, goal);
 		pages = count_pages(folios);
+		/* One that can do nothing leaves what was missing as it was */
+		if (err || pages < before)
+			goal->err = err;
 		goal->tally.placed[engine - engines] += before - pages;
 		goal->tally.left[engine - engines] += pages;
+		if (engine->batched && pages < before)
+			swapmig_placed(goal, before - pages);
+		/* The next sweep may do without the others */
+		if (engine->makes_room && goal->hold)
+			break;
 	}
 	left = swapmig_leave(folios, goal);
-	return left && !swapmig_swaps(goal->engines) && goal->err ? goal->err : left;
+	if (swapmig_swaps(goal->engines) || swapmig_quiet(goal))
+		return left;
+	return left && goal->err ? goal->err : left;
 }
 
 #include "tests/engines_kunit.c"

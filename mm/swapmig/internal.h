@@ -48,6 +48,37 @@ struct swapmig_tally {
 	unsigned long unseen[NR_SWAPMIG_WHY];
 };
 
+/* victims.c: where the search for those that make way on a node stands */
+struct swapmig_scan {
+	const struct mm_struct *mm;	/* asks for room */
+	int nid;
+	int to;
+	struct mem_cgroup *own;		/* if @confined, the only one to scan */
+	struct mem_cgroup *memcg;	/* present one, if @inside */
+	const struct folio *first;	/* of the list; only to compare */
+	int lap;
+	unsigned int stage;		/* of a lap: a sort of list, in all cgroups */
+	int list;			/* of that sort, in the present cgroup */
+	bool running;
+	bool confined;			/* only folios that are charged to @own */
+	bool inside;			/* a stage has begun, and is at @memcg */
+	bool end;			/* of the list has been reached */
+	bool over;			/* there is nobody, until something changes */
+	bool spared;			/* some may be had in a later lap */
+	bool leaving;			/* some are about to be moved elsewhere */
+	unsigned long turn;		/* pages looked at since @first */
+	unsigned long size;		/* of the list, or more, as it began */
+	long room;			/* that the other node has */
+	unsigned long blocked;		/* pages that would go, but for that */
+	unsigned long scanned;		/* pages looked at in all */
+	unsigned long pried;		/* the same before this search */
+	unsigned long vain;		/* pages of this lap that a later one may take */
+	unsigned long found;		/* pages of this lap that made way */
+};
+
+/* Pairs of nodes that a request remembers */
+#define SWAPMIG_SCANS	3
+
 /**
  * struct swapmig_goal - where folios are to go, how, and how it went
  * @nid:	node to prefer for all that is allocated meanwhile, or NUMA_NO_NODE
@@ -57,6 +88,29 @@ struct swapmig_tally {
  * @private:	argument of @alloc
  * @engines:	engine list, packed
  * @batch:	folios that an engine may keep unmapped at once
+ * @quiet:	room is made: do without reclaim until that has been tried
+ * @nodes:	where they may go, if that is all that counts; else none
+ * @were:	the same at any time of this request
+ * @mm:		address space whose pages they are
+ * @running:	on the list of requests under way, if @quiet
+ * @scans:	where the search for pages that make way stands, on a node for another
+ * @nr_scans:	how many of these there were
+ * @dry:	nodes on which nobody can make way to @dry_to
+ * @dry_to:	node
+ * @leaving:	others are about to move some that cannot
+ * @first:	sweep over the range, so that all is asked for the first time
+ * @crowded:	sweeps for what others had in hand
+ * @asked:	pages for which room was to be made
+ * @lacked:	pages that their nodes lacked before, for which others have to go as well
+ * @met:	nodes that were asked for what they lack
+ * @displaced:	pages that made way for them
+ * @scanned:	pages that were looked at
+ * @got:	pages that were placed into the room they left
+ * @rescans:	looks at all of a node, for others have got on
+ * @naps:	for other requests, since a page was placed
+ * @waits:	for other requests, at this moment
+ * @hold:	the engines after the one that makes room are not for this sweep
+ * @drained:	nodes to which all CPUs have returned their free pages
  * @pid:	whose pages they are, for tracepoints
  * @from:	node that is vacated, for tracepoints
  * @err:	errno of the last engine that gave up, for want of room
@@ -74,6 +128,29 @@ struct swapmig_goal {
 	unsigned long private;
 	u32 engines;
 	unsigned int batch;
+	bool quiet;
+	nodemask_t nodes;
+	nodemask_t were;
+	struct mm_struct *mm;
+	struct list_head running;
+	struct swapmig_scan scans[SWAPMIG_SCANS];
+	unsigned int nr_scans;
+	nodemask_t dry;
+	int dry_to;
+	bool leaving;
+	bool first;
+	unsigned long asked;
+	unsigned long lacked;
+	nodemask_t met;
+	unsigned long displaced;
+	unsigned long scanned;
+	unsigned long got;
+	unsigned int rescans;
+	int crowded;
+	int naps;
+	bool waits;
+	bool hold;
+	nodemask_t drained;
 	pid_t pid;
 	int from;
 	int err;
@@ -91,9 +168,13 @@ u32 swapmig_engines(void);
 int swapmig_parse_engines(const char *text, u32 *list);
 int swapmig_print_engines(u32 list, char *text, size_t size);
 void swapmig_set_engines(u32 list);
+bool swapmig_makes_room(u32 list);
 void swapmig_goal_node(struct swapmig_goal *goal,
 		       struct migration_target_control *mtc, int nid);
 bool swapmig_swaps(u32 list);
+int swapmig_batches(struct list_head *folios, struct swapmig_goal *goal,
+		    int (*place)(struct list_head *folios,
+				 struct swapmig_goal *goal));
 long swapmig_place(struct list_head *folios, struct swapmig_goal *goal);
 long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal);
 
@@ -108,6 +189,9 @@ enum swapmig_why swapmig_why(struct folio *folio,
 			     const struct swapmig_goal *goal);
 void swapmig_count_evicted(unsigned long pages);
 void swapmig_count_forwarded(unsigned long pages);
+void swapmig_count_displaced(unsigned long moved, unsigned long dropped,
+			     unsigned long scanned);
+void swapmig_count_no_victim(unsigned long pages);
 
 /* ------------------------------------------------------------------------- */
 /* sysctl.c: what the administrator chose                                     */
@@ -116,12 +200,124 @@ void swapmig_count_forwarded(unsigned long pages);
 unsigned int swapmig_batch(void);
 
 /* ------------------------------------------------------------------------- */
-/* direct.c, swapout.c: the engines                                           */
+/* direct.c, displace.c, swapout.c: the engines                               */
 /* ------------------------------------------------------------------------- */
 
 int swapmig_direct(struct list_head *folios, struct swapmig_goal *goal);
+int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal);
 int swapout_pages(struct list_head *folios, struct swapmig_goal *goal);
 bool swapout_has_slot(struct folio *folio);
+
+/* ------------------------------------------------------------------------- */
+/* room.c, victims.c, judge.c: what "displace" is made of                     */
+/* ------------------------------------------------------------------------- */
+
+/*
+ * Laps over the lists of a node: for what other requests move anyway; then for what
+ * is cold; the first that takes what is warm; and that takes huge pages, which have
+ * to be split.
+ */
+#define SWAPMIG_LAP_WANTED	(-1)
+#define SWAPMIG_LAP_WARM	2
+#define SWAPMIG_LAP_ANY		3
+
+/* May a folio make way? */
+enum swapmig_verdict {
+	SWAPMIG_STAYS,
+	SWAPMIG_MOVES,		/* to the other node */
+	SWAPMIG_DROPS,		/* nobody needs it in memory */
+};
+
+#ifdef CONFIG_SWAPMIG_DISPLACE
+/* Free pages beyond the low watermark that a request leaves in a zone */
+#define SWAPMIG_SLACK	256L
+
+/* Where those that make way go, and how many pages of them */
+struct swapmig_way {
+	int nid;
+	long room;
+};
+
+long swapmig_node_room(int nid);
+unsigned long swapmig_room(const struct swapmig_goal *goal, unsigned long *large);
+void swapmig_drain_node(int nid);
+struct folio *swapmig_alloc_quiet(struct folio *src, unsigned long private);
+struct folio *swapmig_alloc_victim(struct folio *src, unsigned long private);
+
+void swapmig_victims_start(struct swapmig_scan *scan,
+			   const struct swapmig_goal *goal, int nid, int to);
+unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
+				      unsigned long pages, long room,
+				      struct list_head *move,
+				      struct list_head *drop);
+void swapmig_victims_stop(struct swapmig_scan *scan);
+
+void swapmig_run(struct swapmig_goal *goal);
+void swapmig_run_to(struct swapmig_goal *goal, const nodemask_t *nodes);
+void swapmig_run_end(struct swapmig_goal *goal);
+void swapmig_run_waits(struct swapmig_goal *goal, bool waits);
+bool swapmig_run_all_wait(void);
+bool swapmig_run_others(const struct swapmig_goal *goal);
+bool swapmig_run_vacated(const struct swapmig_goal *goal);
+bool swapmig_wanted(int from, int to);
+enum swapmig_verdict swapmig_judge(struct folio *folio,
+				   struct swapmig_scan *scan);
+
+void swapmig_placed(const struct swapmig_goal *goal, unsigned long pages);
+bool swapmig_crowded(struct swapmig_goal *goal);
+void swapmig_displace_end(struct swapmig_goal *goal);
+
+/* Are folios for this goal placed without reclaim, as long as there is room? */
+static inline bool swapmig_quiet(const struct swapmig_goal *goal)
+{
+	return goal->quiet && !nodes_empty(goal->nodes);
+}
+#else
+static inline unsigned long swapmig_room(const struct swapmig_goal *goal,
+					 unsigned long *large)
+{
+	return 0;
+}
+
+static inline struct folio *swapmig_alloc_quiet(struct folio *src,
+						unsigned long private)
+{
+	return NULL;
+}
+
+static inline void swapmig_run(struct swapmig_goal *goal)
+{
+}
+
+static inline void swapmig_run_to(struct swapmig_goal *goal,
+				  const nodemask_t *nodes)
+{
+	goal->nodes = *nodes;
+}
+
+static inline void swapmig_run_end(struct swapmig_goal *goal)
+{
+}
+
+static inline void swapmig_placed(const struct swapmig_goal *goal,
+				  unsigned long pages)
+{
+}
+
+static inline bool swapmig_crowded(struct swapmig_goal *goal)
+{
+	return false;
+}
+
+static inline void swapmig_displace_end(struct swapmig_goal *goal)
+{
+}
+
+static inline bool swapmig_quiet(const struct swapmig_goal *goal)
+{
+	return false;
+}
+#endif /* CONFIG_SWAPMIG_DISPLACE */
 
 /* ------------------------------------------------------------------------- */
 /* wait.c: folios that are locked, or being written                           */

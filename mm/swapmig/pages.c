@@ -176,7 +176,7 @@ static int pages_arrived(struct swapmig_pages *sp, const void __user *p, bool ag
 	mmap_read_unlock(sp->mm);
 	if (status == -EAGAIN)
 		return -EBUSY;
-	if (status == -EBUSY && mapped && again) {
+	if ((status == -EBUSY || status == -ENOMEM) && mapped && again) {
 		sp->stuck.end = 0;
 		return -EAGAIN;
 	}
@@ -273,10 +273,13 @@ static int pages_flush(struct swapmig_pages *sp)
 
 	for (try = 1; sp->nr; try++) {
 		const struct swapmig_tally before = sp->goal.tally;
-		long ret = pages_place(sp);
-		bool again = try < PAGES_TRIES && ret > 0 &&
-			     !fatal_signal_pending(current);
+		bool again;
+		long ret;
 
+		sp->goal.first = try == 1;
+		sp->goal.hold = try < PAGES_TRIES;
+		ret = pages_place(sp);
+		again = sp->goal.hold && ret > 0 && !fatal_signal_pending(current);
 		err = pages_tell(sp, ret, again) ?: err;
 		if (sp->nr) {
 			/* What stayed is met again, and is not to be counted twice */

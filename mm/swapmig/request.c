@@ -246,16 +246,22 @@ static long request_sweep(struct swapmig_request *req)
 	return failed;
 }
 
+/* What makes no way in one sweep may make it in the next: only the last may swap */
 static long request_run(struct swapmig_request *req)
 {
-	long failed = 0;
-	int sweep;
+	int sweeps = req->sweeps;
+	long failed;
 
-	for (sweep = 0; sweep < req->sweeps; sweep++) {
+	req->goal.first = true;
+	for (;;) {
 		swapmig_again(&req->goal);
+		req->goal.hold = sweeps > 1;
 		failed = request_sweep(req);
-		if (failed <= 0)
+		req->goal.first = false;
+		if (failed <= 0 || sweeps == 1)
 			break;
+		if (!swapmig_crowded(&req->goal))
+			sweeps--;
 	}
 	return failed < 0 ? failed : failed + req->goal.unseen;
 }
@@ -396,6 +402,9 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 			nodes = &pol->nodes;
 		req.goal.nid = first_node(pol->nodes);
 		req.goal.tag = nodes_weight(pol->nodes) == 1;
+		/* Any of them will do, so it may be where room is made */
+		if (pol->mode == MPOL_BIND)
+			swapmig_run_to(&req.goal, &pol->nodes);
 		if (req.goal.tag)
 			req.map.other = req.goal.nid;
 	} else {
@@ -413,6 +422,8 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 			nodes_complement(req.sources, *nodes);
 		req.map.other = NUMA_NO_NODE;
 		req.goal.tag = false;
+		/* Nobody has asked for what read-ahead misplaced */
+		swapmig_run_to(&req.goal, &no_nodes);
 		request_begin(&req, NUMA_NO_NODE);
 		swapmig_end(&req.goal, request_sweep(&req));
 	}

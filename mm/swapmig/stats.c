@@ -21,6 +21,10 @@
 
 static atomic_long_t evicted;
 static atomic_long_t forwarded;
+static atomic_long_t displaced;
+static atomic_long_t dropped;
+static atomic_long_t scanned;
+static atomic_long_t no_victim;
 static atomic_long_t placed[SWAPMIG_ENGINES_MAX];
 static atomic_long_t not_placed[SWAPMIG_ENGINES_MAX];
 static atomic_long_t stayed[NR_SWAPMIG_WHY];
@@ -57,6 +61,10 @@ void swapmig_begin(struct swapmig_goal *goal, struct mm_struct *mm, int from)
 	goal->batch = swapmig_batch();
 	goal->from = from;
 	goal->pid = stats_pid(mm);
+	goal->mm = mm;
+	goal->quiet = swapmig_makes_room(goal->engines);
+	if (goal->quiet)
+		swapmig_run(goal);
 	if (trace_swapmig_request_start_enabled()) {
 		char text[SWAPMIG_ENGINES_LEN];
 
@@ -91,6 +99,10 @@ long swapmig_end(struct swapmig_goal *goal, long ret)
 	unsigned long moved = 0, failed = 0;
 	int i;
 
+	if (goal->quiet) {
+		swapmig_run_end(goal);
+		swapmig_displace_end(goal);
+	}
 	for (i = 0; i < SWAPMIG_ENGINES_MAX; i++) {
 		moved += tally->placed[i];
 		if (tally->placed[i])
@@ -131,6 +143,29 @@ void swapmig_count_evicted(unsigned long pages)
 void swapmig_count_forwarded(unsigned long pages)
 {
 	atomic_long_add(pages, &forwarded);
+}
+
+/**
+ * swapmig_count_displaced - pages made way for a request
+ * @moved:	pages that moved to the other node
+ * @drop:	pages of clean page cache that were dropped
+ * @looked:	pages that were looked at for it
+ */
+void swapmig_count_displaced(unsigned long moved, unsigned long drop,
+			     unsigned long looked)
+{
+	atomic_long_add(moved, &displaced);
+	atomic_long_add(drop, &dropped);
+	atomic_long_add(looked, &scanned);
+}
+
+/**
+ * swapmig_count_no_victim - nobody could make way
+ * @pages:	pages that found no room
+ */
+void swapmig_count_no_victim(unsigned long pages)
+{
+	atomic_long_add(pages, &no_victim);
 }
 
 /**
@@ -184,6 +219,12 @@ static ssize_t counter_show(struct kobject *kobj, struct kobj_attribute *attr,
 static struct counter common_counters[] = {
 	COUNTER(evicted, &evicted),
 	COUNTER(forwarded, &forwarded),
+#ifdef CONFIG_SWAPMIG_DISPLACE
+	COUNTER(displaced, &displaced),
+	COUNTER(dropped, &dropped),
+	COUNTER(scanned, &scanned),
+	COUNTER(no_victim, &no_victim),
+#endif
 };
 
 static struct counter stayed_counters[] = {

@@ -79,6 +79,38 @@ TRACE_EVENT(swapmig_request_end,
 		  __entry->failed, __entry->ret)
 );
 
+TRACE_EVENT(swapmig_displace,
+
+	TP_PROTO(pid_t pid, int from, int to, unsigned long wanted,
+		 unsigned long scanned, unsigned long moved, unsigned long dropped),
+
+	TP_ARGS(pid, from, to, wanted, scanned, moved, dropped),
+
+	TP_STRUCT__entry(
+		__field(pid_t, pid)
+		__field(int, from)
+		__field(int, to)
+		__field(unsigned long, wanted)
+		__field(unsigned long, scanned)
+		__field(unsigned long, moved)
+		__field(unsigned long, dropped)
+	),
+
+	TP_fast_assign(
+		__entry->pid = pid;
+		__entry->from = from;
+		__entry->to = to;
+		__entry->wanted = wanted;
+		__entry->scanned = scanned;
+		__entry->moved = moved;
+		__entry->dropped = dropped;
+	),
+
+	TP_printk("for=%d from=%d to=%d wanted=%lu scanned=%lu moved=%lu dropped=%lu",
+		  __entry->pid, __entry->from, __entry->to, __entry->wanted,
+		  __entry->scanned, __entry->moved, __entry->dropped)
+);
+
 #endif /* _TRACE_SWAPMIG_H */
 
 #include <trace/define_trace.h>

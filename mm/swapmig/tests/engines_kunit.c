@@ -65,7 +65,9 @@ static void swapmig_test_default_list(struct kunit *test)
 	u32 list = 0;
 
 	swapmig_print_engines(engines_default(), text, sizeof(text));
-	KUNIT_EXPECT_STREQ(test, text, IS_ENABLED(CONFIG_MIGRATION) ?
+	KUNIT_EXPECT_STREQ(test, text, IS_ENABLED(CONFIG_SWAPMIG_DISPLACE) ?
+			   "direct displace swapout" :
+			   IS_ENABLED(CONFIG_MIGRATION) ?
 			   "direct swapout" : "swapout");
 	KUNIT_EXPECT_EQ(test, swapmig_parse_engines(text, &list), 0);
 	KUNIT_EXPECT_EQ(test, list, engines_default());

@@ -23,6 +23,7 @@ zswap=/sys/module/zswap/parameters/enabled
 pcp=$vm/percpu_pagelist_high_fraction
 engines=$vm/migration_engines
 batch=$vm/migration_batch
+boost=$vm/watermark_boost_factor
 tmp=${TMPDIR:-/tmp}/swapmig-tests.$$
 
 # What must not be in the kernel's log after a test, and what only says that the
@@ -41,7 +42,8 @@ busy='soft lockup|rcu.*(stall|starved)|clocksource|hogged CPU|interrupt took'
 #   evict	the same, in a kernel that has others as well
 #   mglru	the same as evict, under MGLRU
 #   direct	vm.migration_engines is that; results have [direct] in their names
-#   both		"direct swapout", which is the default; [both] in names
+#   default	"direct displace swapout", which is the default; [default] in names
+#   gens		the same under MGLRU; [gens] in names
 #   own		what the program sets itself
 # "RUN:PART" runs only the tests of which PART is a part of the name, "RUN-PART" the
 # others.
@@ -50,10 +52,10 @@ migrate_errno	swapout	direct
 mbind_errno	swapout	direct
 sysctl		own
 engines		direct
-migrate		swapout	mglru	direct	both
-mbind		swapout	direct	both
-kinds_anon	swapout	mglru	direct	both
-kinds_file	swapout	direct	both
+migrate		swapout	mglru	direct	default
+mbind		swapout	direct	default
+kinds_anon	swapout	mglru	direct	default
+kinds_file	swapout	direct	default
 kinds_thp	evict	direct-mthp_from_zram
 move_pages	evict	direct
 visible		swapout	direct-by_swap
@@ -67,8 +69,10 @@ cpuset		swapout	direct
 cpuset_busy	seed	direct
 interrupt	swapout	direct
 waits		seed	direct
-stress		seed	mglru:at_once	direct	both:at_once
+stress		seed	mglru:at_once	direct	default:at_once
 libnuma		swapout	direct
+displace	default	gens
+displace_shapes	default	gens
 clients.sh	seed-moved	evict:moved	direct
 '
 
@@ -114,7 +118,7 @@ state()
 	sed 's/^/mount /' /proc/mounts
 	ls -d "$cgroup"/swapmig* 2> /dev/null
 	for f in "$vm"/nr_hugepages "$vm"/page-cluster "$pcp" "$zswap" \
-		"$engines" "$batch" \
+		"$engines" "$batch" "$boost" \
 		/sys/kernel/mm/ksm/run /sys/block/zram0/disksize \
 		"$cgroup"/cgroup.subtree_control
 	do
@@ -149,6 +153,7 @@ restore()
 	put "$old_cluster" "$vm/page-cluster"
 	put "$old_engines" "$engines"
 	put "$old_batch" "$batch"
+	put "$old_boost" "$boost"
 	put 1 /sys/block/zram0/reset
 	rm -f /var/tmp/swapmig.*
 } > /dev/null 2>&1
@@ -265,11 +270,11 @@ check_after()
 may_run()
 {
 	case $1 in
-	direct | evict | both)
+	direct | evict | default)
 		[ -n "$direct" ];;
 	seed)
 		[ -z "$direct" ];;
-	mglru)
+	mglru | gens)
 		[ -n "$direct" ] && [ -w "$lru_gen" ];;
 	*)
 		true;;
@@ -286,7 +291,7 @@ run_program()
 	tag=
 	may_run "$run" || return 0
 	case $run in
-	direct | mglru | both)
+	direct | mglru | default | gens)
 		tag="[$run]";;
 	esac
 	args=
@@ -309,13 +314,16 @@ run_program()
 	case $run in
 	direct)
 		put direct "$engines";;
-	both)
-		put "direct swapout" "$engines";;
+	default | gens)
+		put "direct displace swapout" "$engines";;
 	mglru)
-		put swapout "$engines"
-		put 7 "$lru_gen";;
+		put swapout "$engines";;
 	swapout | seed | evict)
 		put swapout "$engines";;
+	esac
+	case $run in
+	mglru | gens)
+		put 7 "$lru_gen";;
 	esac
 	state > "$tmp/before"
 	mark="swapmig-selftest $base$tag $$"
@@ -373,6 +381,7 @@ old_cluster=$(get "$vm/page-cluster")
 old_gen=$(get "$lru_gen")
 old_engines=$(get "$engines")
 old_batch=$(get "$batch")
+old_boost=$(get "$boost")
 # Only a kernel that migrates by itself counts that
 direct=$(grep pgmigrate_success /proc/vmstat)
 put 0 "$lru_gen"

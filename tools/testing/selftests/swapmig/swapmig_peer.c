@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <linux/io_uring.h>
 #include <linux/mempolicy.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,39 @@ pid_t sm_fork(void)
 	return 0;
 }
 
-static long peer_obey(const struct sm_msg *m, void *buf, size_t len)
+/*
+ * Counts up in a word of each page, and checks that nothing of that is lost, until
+ * there is another message. The pattern is there again afterwards.
+ */
+static long peer_busy(int fd, char *buf, size_t len)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	__u64 *keep = calloc(len / SM_PAGE, sizeof(*keep));
+	__u64 round = 0, old;
+	long lost = 0;
+	size_t off;
+
+	if (!keep)
+		return -ENOMEM;
+	for (off = 0; off < len; off += SM_PAGE)
+		keep[off / SM_PAGE] = *(__u64 *)(buf + off);
+	while (poll(&poll_fd, 1, 0) == 0) {
+		for (off = 0; off < len; off += SM_PAGE) {
+			__u64 *word = (__u64 *)(buf + off);
+
+			old = keep[off / SM_PAGE] + round;
+			lost += __atomic_load_n(word, __ATOMIC_RELAXED) != old;
+			__atomic_store_n(word, old + 1, __ATOMIC_RELAXED);
+		}
+		round++;
+	}
+	for (off = 0; off < len; off += SM_PAGE)
+		*(__u64 *)(buf + off) -= round;
+	free(keep);
+	return lost ? -EIO : 0;
+}
+
+static long peer_obey(int fd, const struct sm_msg *m, void *buf, size_t len)
 {
 	switch (m->order) {
 	case SM_ORD_FILL:
@@ -60,6 +93,16 @@ static long peer_obey(const struct sm_msg *m, void *buf, size_t len)
 		return sm_drop_root();
 	case SM_ORD_DROP_NICE:
 		return sm_drop_cap_sys_nice();
+	case SM_ORD_POLICY:
+		return sm_set_mempolicy(m->value, m->node);
+	case SM_ORD_MLOCK:
+		return mlock(buf, len) ? -errno : 0;
+	case SM_ORD_FREE:
+		return madvise(buf, len, MADV_DONTNEED) ? -errno : 0;
+	case SM_ORD_PIN:
+		return sm_pin(buf, len);
+	case SM_ORD_BUSY:
+		return peer_busy(fd, buf, len);
 	case SM_ORD_PART:
 		return 0;
 	default:
@@ -80,7 +123,7 @@ static void peer_main(int fd, void *buf, size_t len)
 			buf = all + m.node;
 			len = m.value;
 		}
-		answer = peer_obey(&m, buf, len);
+		answer = peer_obey(fd, &m, buf, len);
 		if (write(fd, &answer, sizeof(answer)) != sizeof(answer))
 			break;
 	}
@@ -107,30 +150,45 @@ int sm_peer_start(struct sm_peer *p, void *buf, size_t len)
 	return 0;
 }
 
-static long tell(struct sm_peer *p, const struct sm_msg *m)
+static int tell(struct sm_peer *p, const struct sm_msg *m)
 {
-	long answer;
-
-	if (write(p->fd, m, sizeof(*m)) != sizeof(*m) ||
-	    read(p->fd, &answer, sizeof(answer)) != sizeof(answer))
-		return -EPIPE;
-	return answer;
+	return write(p->fd, m, sizeof(*m)) == sizeof(*m) ? 0 : -EPIPE;
 }
 
-long sm_peer(struct sm_peer *p, enum sm_order order, long node, long value)
+/* Does not wait for the answer. */
+int sm_peer_tell(struct sm_peer *p, enum sm_order order, long node, long value)
 {
 	struct sm_msg m = { .order = order, .node = node, .value = value };
 
 	return tell(p, &m);
 }
 
-long sm_peer_migrate(struct sm_peer *p, pid_t pid, long from, long to)
+int sm_peer_order_migrate(struct sm_peer *p, pid_t pid, long from, long to)
 {
 	struct sm_msg m = {
 		.order = SM_ORD_MIGRATE, .node = from, .node2 = to, .value = pid,
 	};
 
 	return tell(p, &m);
+}
+
+long sm_peer_answer(struct sm_peer *p)
+{
+	long answer;
+
+	if (read(p->fd, &answer, sizeof(answer)) != sizeof(answer))
+		return -EPIPE;
+	return answer;
+}
+
+long sm_peer(struct sm_peer *p, enum sm_order order, long node, long value)
+{
+	return sm_peer_tell(p, order, node, value) ?: sm_peer_answer(p);
+}
+
+long sm_peer_migrate(struct sm_peer *p, pid_t pid, long from, long to)
+{
+	return sm_peer_order_migrate(p, pid, from, to) ?: sm_peer_answer(p);
 }
 
 /* What it is told from now on is about this part of its memory. */

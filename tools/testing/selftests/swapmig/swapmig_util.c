@@ -141,6 +141,30 @@ bool sm_isolated_settles(void)
 	return SM_WAIT(none_isolated());
 }
 
+/* Forgets what was traced before. */
+int sm_trace(bool on)
+{
+	if (on)
+		close(open(SM_TRACING "trace", O_WRONLY | O_TRUNC));
+	return sm_write(SM_TRACING "events/swapmig/enable", on ? "1" : "0");
+}
+
+/* Is there such a line, with this at its end? */
+bool sm_traced(const char *event, const char *text)
+{
+	FILE *f = fopen(SM_TRACING "trace", "r");
+	char line[512], *at;
+	bool found = false;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		at = strstr(line, event);
+		found |= at && strstr(at, text);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
 int sm_nodes(void)
 {
 	char path[64];

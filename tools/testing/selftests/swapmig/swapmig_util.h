@@ -63,6 +63,11 @@ long sm_meminfo_kib(const char *field);
 long sm_isolated(void);
 bool sm_isolated_settles(void);
 
+/* Trace events of ours */
+#define SM_TRACING	"/sys/kernel/tracing/"
+int sm_trace(bool on);
+bool sm_traced(const char *event, const char *text);
+
 int sm_nodes(void);
 void sm_run_on_node(int node);
 
@@ -164,6 +169,11 @@ enum sm_order {
 	SM_ORD_DROP_ROOT,
 	SM_ORD_DROP_NICE,
 	SM_ORD_PART,		/* node: offset, value: length */
+	SM_ORD_POLICY,		/* node: mask, value: mode */
+	SM_ORD_MLOCK,
+	SM_ORD_FREE,
+	SM_ORD_PIN,
+	SM_ORD_BUSY,		/* writes until it is told something else */
 };
 
 struct sm_peer {
@@ -183,6 +193,9 @@ struct sm_msg {
 pid_t sm_fork(void);
 int sm_peer_start(struct sm_peer *p, void *buf, size_t len);
 long sm_peer(struct sm_peer *p, enum sm_order order, long node, long value);
+int sm_peer_tell(struct sm_peer *p, enum sm_order order, long node, long value);
+long sm_peer_answer(struct sm_peer *p);
+int sm_peer_order_migrate(struct sm_peer *p, pid_t pid, long from, long to);
 long sm_peer_migrate(struct sm_peer *p, pid_t pid, long from, long to);
 int sm_peer_part(struct sm_peer *p, size_t off, size_t len);
 int sm_peer_stop(struct sm_peer *p);

@@ -11,14 +11,16 @@ FIXTURE(sysctl)
 	char now[128];
 	long batch;
 	bool two;
+	bool room;
 };
 
 FIXTURE_SETUP(sysctl)
 {
 	ASSERT_LT(0, sm_read(SM_ENGINES, self->list, sizeof(self->list)));
 	self->batch = sm_read_long(SM_BATCH);
-	/* Has this kernel both engines, whatever the list is? */
+	/* Has this kernel more engines than one, whatever the list is? */
 	self->two = !access("/sys/kernel/mm/swapmig/direct", F_OK);
+	self->room = !access("/sys/kernel/mm/swapmig/displace", F_OK);
 }
 
 FIXTURE_TEARDOWN(sysctl)
@@ -74,7 +76,8 @@ TEST_F(sysctl, default_list)
 {
 	char want[128], text[128];
 
-	snprintf(want, sizeof(want), self->two ? "direct swapout" : "swapout");
+	snprintf(want, sizeof(want), "%s%sswapout", self->two ? "direct " : "",
+		 self->room ? "displace " : "");
 	if (boot_param("migration_engines=", text, sizeof(text)) &&
 	    !sm_write(SM_ENGINES, "%s", text))
 		sm_read(SM_ENGINES, want, sizeof(want));
@@ -103,6 +106,14 @@ TEST_F(sysctl, order_is_kept)
 		EXPECT_REFUSED("direct");
 		EXPECT_REFUSED("direct swapout");
 		EXPECT_REFUSED("swapout direct");
+	}
+	if (self->room) {
+		EXPECT_ACCEPTED("displace", "displace");
+		EXPECT_ACCEPTED("direct displace", "direct displace");
+		EXPECT_ACCEPTED("swapout displace direct", "swapout displace direct");
+	} else {
+		EXPECT_REFUSED("displace");
+		EXPECT_REFUSED("direct displace swapout");
 	}
 }
 

@@ -6,7 +6,6 @@
 #include "swapmig_harness.h"
 
 #define COUNTERS	"/sys/kernel/mm/swapmig/"
-#define TRACING		"/sys/kernel/tracing/"
 #define V2_DIR		SM_V2_ROOT "/swapmig-visible"
 
 FIXTURE(visible)
@@ -137,41 +136,14 @@ TEST_F(visible, why_not_no_room_by_swap)
 /* Tracepoints                                                                */
 /* ------------------------------------------------------------------------- */
 
-static void trace_start(struct __test_metadata *_metadata)
-{
-	close(open(TRACING "trace", O_WRONLY | O_TRUNC));
-	ASSERT_EQ(0, sm_write(TRACING "events/swapmig/enable", "1"));
-}
-
-static void trace_stop(struct __test_metadata *_metadata)
-{
-	ASSERT_EQ(0, sm_write(TRACING "events/swapmig/enable", "0"));
-}
-
-/* Is there such a line, with this at its end? */
-static bool traced(const char *event, const char *text)
-{
-	FILE *f = fopen(TRACING "trace", "r");
-	char line[512], *at;
-	bool found = false;
-
-	while (f && fgets(line, sizeof(line), f)) {
-		at = strstr(line, event);
-		found |= at && strstr(at, text);
-	}
-	if (f)
-		fclose(f);
-	return found;
-}
-
 /* Did a request of this kind, for the pages of @pid, begin and end? */
 static bool traced_both(pid_t pid, const char *kind)
 {
 	char want[256];
 
 	snprintf(want, sizeof(want), "pid=%d %s", pid, kind);
-	return traced("swapmig_request_start:", want) &&
-	       traced("swapmig_request_end:", want);
+	return sm_traced("swapmig_request_start:", want) &&
+	       sm_traced("swapmig_request_end:", want);
 }
 
 /* Without it nobody knows whose pages they are, only who asked. */
@@ -189,23 +161,23 @@ TEST_F(visible, tracepoints)
 	char want[256];
 	int fd;
 
-	if (access(TRACING "events/swapmig/enable", W_OK))
+	if (access(SM_TRACING "events/swapmig/enable", W_OK))
 		SKIP(return, "needs CONFIG_FTRACE");
 	sm_fill_on(self->buf, self->len, 6, 0);
 	fd = sm_pin(self->buf, 3 * SM_PAGE);
 	ASSERT_LE(0, fd);
-	trace_start(_metadata);
+	ASSERT_EQ(0, sm_trace(true));
 	EXPECT_EQ(-EIO, MBIND(1));
 	EXPECT_LE(3, sm_migrate(0, SM_NODE(0), SM_NODE(2)));
-	trace_stop(_metadata);
+	ASSERT_EQ(0, sm_trace(false));
 
 	snprintf(want, sizeof(want), "pid=%d from=-1 to=1 reason=mempolicy_mbind engines=\"%s\"",
 		 getpid(), list);
-	EXPECT_TRUE(traced("swapmig_request_start:", want));
+	EXPECT_TRUE(sm_traced("swapmig_request_start:", want));
 	snprintf(want, sizeof(want),
 		 "to=1 reason=mempolicy_mbind engines=\"%s\" asked=%ld placed=%ld failed=3",
 		 list, self->pages, self->pages - 3);
-	EXPECT_TRUE(traced("swapmig_request_end:", want));
+	EXPECT_TRUE(sm_traced("swapmig_request_end:", want));
 	EXPECT_TRUE(traced_both(getpid(), "from=0 to=2 reason=syscall_or_cpuset"));
 	close(fd);
 }
@@ -215,15 +187,15 @@ TEST_F(visible, tracepoints_of_another)
 {
 	struct sm_peer peer;
 
-	if (access(TRACING "events/swapmig/enable", W_OK))
+	if (access(SM_TRACING "events/swapmig/enable", W_OK))
 		SKIP(return, "needs CONFIG_FTRACE");
 	if (!memory_has_owners())
 		SKIP(return, "needs CONFIG_MEMCG");
 	ASSERT_EQ(0, sm_peer_start(&peer, self->buf, self->len));
 	ASSERT_EQ(0, sm_peer(&peer, SM_ORD_FILL, 0, 7));
-	trace_start(_metadata);
+	ASSERT_EQ(0, sm_trace(true));
 	EXPECT_LE(0, sm_migrate(peer.pid, SM_NODE(0), SM_NODE(2)));
-	trace_stop(_metadata);
+	ASSERT_EQ(0, sm_trace(false));
 	EXPECT_TRUE(traced_both(peer.pid, "from=0 to=2 reason=syscall_or_cpuset"));
 	EXPECT_FALSE(traced_both(getpid(), ""));
 	EXPECT_EQ(0, sm_peer_stop(&peer));
@@ -234,7 +206,7 @@ TEST_F(visible, tracepoints_of_a_cpuset)
 {
 	struct sm_peer peer;
 
-	if (access(TRACING "events/swapmig/enable", W_OK))
+	if (access(SM_TRACING "events/swapmig/enable", W_OK))
 		SKIP(return, "needs CONFIG_FTRACE");
 	if (!memory_has_owners())
 		SKIP(return, "needs CONFIG_MEMCG");
@@ -243,9 +215,9 @@ TEST_F(visible, tracepoints_of_a_cpuset)
 	ASSERT_EQ(0, sm_peer_start(&peer, self->buf, self->len));
 	ASSERT_EQ(0, sm_group_join(V2_DIR, peer.pid));
 	ASSERT_EQ(0, sm_peer(&peer, SM_ORD_FILL, 0, 8));
-	trace_start(_metadata);
+	ASSERT_EQ(0, sm_trace(true));
 	EXPECT_EQ(0, sm_group_set(V2_DIR, "cpuset.mems", "2"));
-	trace_stop(_metadata);
+	ASSERT_EQ(0, sm_trace(false));
 	EXPECT_TRUE(traced_both(peer.pid, "from=0 to=2 reason=syscall_or_cpuset"));
 	EXPECT_EQ(0, sm_peer_stop(&peer));
 	EXPECT_TRUE(sm_group_remove(V2_DIR));
@@ -258,19 +230,19 @@ TEST_F(visible, tracepoints_of_move_pages)
 	void *pages[8];
 	int nodes[8], status[8], i;
 
-	if (access(TRACING "events/swapmig/enable", W_OK))
+	if (access(SM_TRACING "events/swapmig/enable", W_OK))
 		SKIP(return, "needs CONFIG_FTRACE");
 	sm_fill_on(self->buf, self->len, 9, 0);
 	for (i = 0; i < 8; i++) {
 		pages[i] = self->buf + i * SM_PAGE;
 		nodes[i] = 1 + i % 2;
 	}
-	trace_start(_metadata);
+	ASSERT_EQ(0, sm_trace(true));
 	i = sm_move_pages(0, 8, pages, nodes, status, MPOL_MF_MOVE);
-	trace_stop(_metadata);
+	ASSERT_EQ(0, sm_trace(false));
 	if (i == -SM_NO_SYSCALL)
 		SKIP(return, "needs CONFIG_MIGRATION");
 	EXPECT_EQ(0, i);
 	EXPECT_TRUE(traced_both(getpid(), "from=-1 to=-1 reason=syscall_or_cpuset"));
-	EXPECT_TRUE(traced("swapmig_request_end:", "asked=8 placed=8 failed=0 ret=0"));
+	EXPECT_TRUE(sm_traced("swapmig_request_end:", "asked=8 placed=8 failed=0 ret=0"));
 }

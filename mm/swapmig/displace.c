@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * swapmig: engine "displace".
+ *
+ * The node that pages are to go to is full.  Its coldest folios move to the node
+ * that the pages come from, a few at a time, and make room for a few of the pages,
+ * which make room for the next of its folios: one hole rotates through the two
+ * nodes.  No allocation here reclaims or wakes kswapd.
+ */
+
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+
+#include "../internal.h"
+#include "internal.h"
+
+#include <trace/events/swapmig.h>
+
+/* Attempts that place nothing, though something made way, before it is no use */
+#define DISPLACE_TRIES		4
+
+/* Pages that may make way for each that is to move */
+#define DISPLACE_BUDGET		3L
+
+/*
+ * Naps for requests that are about to move what is in the way: in a row while none
+ * of them places a page, the same when all of them only wait, and in all while this
+ * one does not place one.
+ */
+#define DISPLACE_NAP		max(HZ / 100, 1)
+#define DISPLACE_NAPS		(10 * HZ / DISPLACE_NAP)
+#define DISPLACE_NAPS_STUCK	10
+#define DISPLACE_NAPS_IN_ALL	(30 * HZ / DISPLACE_NAP)
+
+/* Sweeps more over the range, because others have some of it in hand */
+#define DISPLACE_CROWDED	32
+
+/*
+ * Looks at all of a node because others got on, and one more for so many pages that
+ * this one placed.
+ */
+#define DISPLACE_RESCANS	8
+#define DISPLACE_RESCANS_EACH	2048
+
+/* Pages that left a node by requests, to see whether these get on */
+static atomic_long_t displace_left[MAX_NUMNODES];
+
+/* ------------------------------------------------------------------------- */
+/* Victims                                                                    */
+/* ------------------------------------------------------------------------- */
+
+static unsigned long displace_count(struct list_head *folios)
+{
+	unsigned long pages = 0;
+	struct folio *folio;
+
+	list_for_each_entry(folio, folios, lru)
+		pages += folio_nr_pages(folio);
+	return pages;
+}
+
+/* Clean page cache that nobody maps.  Returns the number of pages freed. */
+static unsigned long displace_drop(struct list_head *folios, int nid)
+{
+	unsigned long pages = displace_count(folios);
+	struct folio *folio, *next;
+	unsigned int noreclaim;
+	LIST_HEAD(keep);
+
+	if (list_empty(folios))
+		return 0;
+	swapmig_settle(folios);
+	list_for_each_entry_safe(folio, next, folios, lru) {
+		folio_clear_active(folio);
+		/* Reclaim must not see it if it was locked into memory meanwhile */
+		if (folio_test_unevictable(folio) || !folio_evictable(folio))
+			list_move_tail(&folio->lru, &keep);
+	}
+	noreclaim = memalloc_noreclaim_save();
+	evict_isolated_folios(folios, NODE_DATA(nid));
+	memalloc_noreclaim_restore(noreclaim);
+	list_splice_tail_init(&keep, folios);
+	pages -= displace_count(folios);
+	swapmig_putback(folios);
+	return pages;
+}
+
+/* Returns the number of pages moved */
+static unsigned long displace_move(struct list_head *folios, int to, long room,
+				   int reason)
+{
+	struct swapmig_way way = { .nid = to, .room = room };
+	unsigned int moved = 0;
+
+	if (list_empty(folios))
+		return 0;
+	migrate_pages(folios, swapmig_alloc_victim, NULL, (unsigned long)&way,
+		      MIGRATE_ASYNC, reason, &moved);
+	swapmig_settle(folios);
+	swapmig_putback(folios);
+	return moved;
+}
+
+/* Where the search on one node for another stands; the oldest is forgotten */
+static struct swapmig_scan *displace_scan(struct swapmig_goal *goal, int nid, int to)
+{
+	struct swapmig_scan *scan;
+	unsigned int i;
+
+	for (i = 0; i < SWAPMIG_SCANS; i++) {
+		scan = &goal->scans[i];
+		if (scan->running && scan->nid == nid && scan->to == to)
+			return scan;
+	}
+	scan = &goal->scans[goal->nr_scans++ % SWAPMIG_SCANS];
+	if (scan->running)
+		swapmig_victims_stop(scan);
+	swapmig_victims_start(scan, goal, nid, to);
+	if (!node_test_and_set(nid, goal->met))
+		goal->lacked += max(-swapmig_node_room(nid), 0L);
+	return scan;
+}
+
+/* Nobody on @nid can make way: that is remembered for one other node at a time */
+static bool displace_is_dry(const struct swapmig_goal *goal, int nid, int to)
+{
+	return goal->dry_to == to && node_isset(nid, goal->dry);
+}
+
+static void displace_set_dry(struct swapmig_goal *goal, int nid, int to)
+{
+	if (goal->dry_to != to)
+		nodes_clear(goal->dry);
+	goal->dry_to = to;
+	node_set(nid, goal->dry);
+}
+
+/*
+ * How many pages may make way at once, and the room that there is for them.  The
+ * other node may use up its slack, because it gets as many back as soon as this one
+ * has room; beyond that, what needs none may still make way.
+ */
+static long displace_portion(const struct swapmig_goal *goal, int nid, int to,
+			     long pages, long *room)
+{
+	long budget = DISPLACE_BUDGET * goal->asked + goal->lacked - goal->displaced;
+	long have = swapmig_node_room(nid), batch = goal->batch;
+
+	*room = swapmig_node_room(to);
+	/* There is a hole: it has to rotate first */
+	if (have >= batch && *room < batch)
+		return 0;
+	*room += SWAPMIG_SLACK;
+	return max(min3(pages - have, batch, budget), 0L);
+}
+
+/* Makes room for @pages on node @nid.  Returns the number of those that left it. */
+static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
+				   unsigned long pages)
+{
+	unsigned long moved = 0, dropped = 0, before;
+	struct swapmig_scan *scan;
+	long portion, room;
+
+	if (displace_is_dry(goal, nid, to))
+		return 0;
+	scan = displace_scan(goal, nid, to);
+	before = scan->scanned;
+	while (!scan->over && !fatal_signal_pending(current) &&
+	       (portion = displace_portion(goal, nid, to, pages, &room))) {
+		unsigned long m, d;
+		LIST_HEAD(move);
+		LIST_HEAD(drop);
+
+		if (!swapmig_victims_isolate(scan, portion, room, &move, &drop))
+			break;
+		d = displace_drop(&drop, nid);
+		m = displace_move(&move, to, room, goal->reason);
+		scan->found += m + d;
+		goal->displaced += m + d;
+		moved += m;
+		dropped += d;
+		cond_resched();
+	}
+	if (scan->over)
+		displace_set_dry(goal, nid, to);
+	goal->leaving |= scan->leaving;
+	if (scan->scanned == before)
+		return 0;
+	goal->scanned += scan->scanned - before;
+	swapmig_count_displaced(moved, dropped, scan->scanned - before);
+	trace_swapmig_displace(goal->pid, nid, to, pages, scan->scanned - before,
+			       moved, dropped);
+	return moved + dropped;
+}
+
+/* What folios ask for, in base pages */
+struct displace_need {
+	unsigned long pages;
+	unsigned long large;	/* the largest of them, on one node */
+	unsigned long more;	/* that compaction wants, to make that of what is free */
+	int from;		/* node of the first */
+};
+
+static bool displace_enough(const struct swapmig_goal *goal,
+			    const struct displace_need *need)
+{
+	unsigned long large;
+
+	return swapmig_room(goal, &large) >= need->pages && large >= need->large;
+}
+
+/*
+ * Makes room on one node after the other, more of it if the source has much.  Returns
+ * what left them.
+ */
+static unsigned long displace_make_room(struct swapmig_goal *goal,
+					const struct displace_need *need)
+{
+	unsigned long left = 0, pages = need->pages;
+	int nid;
+
+	if (swapmig_node_room(need->from) > (long)(pages + 2 * need->more))
+		pages += need->more;
+	for_each_node_mask(nid, goal->nodes) {
+		if (nid == need->from || !node_state(nid, N_MEMORY))
+			continue;
+		left += displace_node(goal, nid, need->from, pages);
+		if (displace_enough(goal, need))
+			break;
+	}
+	return left;
+}
+
+/* Other CPUs may sit on what a node has free.  Once is enough for a request. */
+static bool displace_drain_node(struct swapmig_goal *goal, int nid)
+{
+	if (!node_state(nid, N_MEMORY) || node_test_and_set(nid, goal->drained))
+		return false;
+	swapmig_drain_node(nid);
+	return true;
+}
+
+static bool displace_drain(struct swapmig_goal *goal, int from)
+{
+	bool drained = displace_drain_node(goal, from);
+	int nid;
+
+	for_each_node_mask(nid, goal->nodes)
+		drained |= displace_drain_node(goal, nid);
+	return drained;
+}
+
+/* What is in the way may have changed */
+static void displace_forget(struct swapmig_goal *goal)
+{
+	unsigned int i;
+
+	for (i = 0; i < SWAPMIG_SCANS; i++)
+		if (goal->scans[i].running)
+			swapmig_victims_stop(&goal->scans[i]);
+	nodes_clear(goal->dry);
+	goal->leaving = false;
+}
+
+/**
+ * swapmig_displace_end - leave the nodes of a request as one would find them
+ * @goal:	the goal of a request that ends
+ *
+ * Context: process; no locks held.  Sleeps.
+ */
+void swapmig_displace_end(struct swapmig_goal *goal)
+{
+	int nid;
+
+	displace_forget(goal);
+	if (!goal->displaced)
+		return;
+	for_each_node_mask(nid, goal->were)
+		if (node_state(nid, N_MEMORY))
+			swapmig_drain_node(nid);
+}
+
+/* ------------------------------------------------------------------------- */
+/* The engine                                                                 */
+/* ------------------------------------------------------------------------- */
+
+/**
+ * swapmig_placed - a request gets on
+ * @goal:	its goal
+ * @pages:	pages that were placed
+ */
+void swapmig_placed(const struct swapmig_goal *goal, unsigned long pages)
+{
+	if (goal->quiet && goal->from != NUMA_NO_NODE)
+		atomic_long_add(pages, &displace_left[goal->from]);
+}
+
+/* Pages that have left the nodes of a request by other requests, so far */
+static unsigned long displace_others(const struct swapmig_goal *goal)
+{
+	unsigned long pages = 0;
+	int nid;
+
+	for_each_node_mask(nid, goal->nodes)
+		pages += atomic_long_read(&displace_left[nid]);
+	return pages;
+}
+
+static bool displace_nap(struct swapmig_goal *goal)
+{
+	goal->naps++;
+	schedule_timeout_killable(DISPLACE_NAP);
+	return !fatal_signal_pending(current);
+}
+
+/*
+ * The pages that are in the way are those of another request, which will move them
+ * where they belong.  Returns false if none gets on, or if that has not helped this
+ * request for long.
+ */
+static bool displace_wait(struct swapmig_goal *goal)
+{
+	unsigned long left = displace_others(goal);
+	int naps, stuck = 0;
+	bool on = false;
+
+	swapmig_run_waits(goal, true);
+	for (naps = 0; !on && naps < DISPLACE_NAPS; naps++) {
+		if (goal->naps >= DISPLACE_NAPS_IN_ALL || !displace_nap(goal))
+			break;
+		on = displace_others(goal) != left;
+		/* For us, as we for them */
+		stuck = swapmig_run_all_wait() ? stuck + 1 : 0;
+		if (stuck >= DISPLACE_NAPS_STUCK)
+			break;
+	}
+	swapmig_run_waits(goal, false);
+	/* Nor will it for the next pages, unless they find room otherwise */
+	if (!on)
+		goal->naps = DISPLACE_NAPS_IN_ALL;
+	return on;
+}
+
+/**
+ * swapmig_crowded - let others get on who handle the same folios
+ * @goal:	goal of a request that could not place all of its folios in this sweep
+ *
+ * What another request has in hand cannot be isolated for a moment, and what made no
+ * way may make it afterwards.
+ *
+ * Context: process; no locks held.  Sleeps.
+ * Return: true if there is such a request, so that it is worth to sweep once more.
+ */
+bool swapmig_crowded(struct swapmig_goal *goal)
+{
+	const unsigned long *stayed = goal->tally.stayed;
+
+	if (!swapmig_quiet(goal) || !swapmig_run_others(goal))
+		return false;
+	if (stayed[SWAPMIG_NO_ROOM] && swapmig_run_vacated(goal) &&
+	    goal->crowded < DISPLACE_RESCANS)
+		displace_forget(goal);
+	else if (!stayed[SWAPMIG_RACED] && !stayed[SWAPMIG_WRITEBACK])
+		return false;
+	return goal->crowded++ < DISPLACE_CROWDED && displace_nap(goal);
+}
+
+/* Returns the number of pages that need room */
+static unsigned long displace_ask(struct list_head *folios,
+				  struct displace_need *need)
+{
+	struct folio *folio;
+
+	*need = (struct displace_need) { .from = NUMA_NO_NODE };
+	list_for_each_entry(folio, folios, lru) {
+		unsigned long pages = folio_nr_pages(folio);
+
+		/* Those have a pool of their own, and these never move */
+		if (folio_test_hugetlb(folio) || swapmig_pinned(folio))
+			continue;
+		if (!need->pages)
+			need->from = folio_nid(folio);
+		need->pages += pages;
+		need->large = max(need->large, pages);
+	}
+	if (need->large > 1UL << PAGE_ALLOC_COSTLY_ORDER)
+		need->more = 2 * need->large;
+	return need->pages;
+}
+
+/* Splits one that does not fit.  Its parts are isolated, and counted, as it was. */
+static bool displace_split(struct list_head *folios, struct swapmig_goal *goal)
+{
+	unsigned long large;
+	struct folio *folio;
+	bool split;
+
+	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || !swapmig_room(goal, &large))
+		return false;
+	list_for_each_entry(folio, folios, lru) {
+		if (!folio_test_large(folio) || folio_test_hugetlb(folio) ||
+		    folio_nr_pages(folio) <= large || !folio_trylock(folio))
+			continue;
+		split = !split_folio_to_list(folio, folios);
+		folio_unlock(folio);
+		if (split)
+			return true;
+	}
+	return false;
+}
+
+/* There is nobody to make way.  Returns false if it is no use to wait for that. */
+static bool displace_nobody(struct swapmig_goal *goal)
+{
+	if (!goal->leaving || !displace_wait(goal))
+		return false;
+	/* A look at all of a node is dear: who got on may have left room */
+	if (!swapmig_room(goal, NULL) &&
+	    goal->rescans < DISPLACE_RESCANS + goal->got / DISPLACE_RESCANS_EACH) {
+		goal->rescans++;
+		displace_forget(goal);
+	}
+	return true;
+}
+
+/**
+ * swapmig_displace - engine "displace": make room, then let the kernel migrate
+ * @folios:	isolated folios; those that stayed afterwards
+ * @goal:	where they are to go; what it knows of the nodes is updated
+ *
+ * Context: process; no locks held.  Sleeps.  Ends early when a fatal signal is
+ * pending.
+ * Return: 0; or -ENOMEM, without room for all of them.
+ */
+int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
+{
+	struct displace_need need;
+	unsigned long left;
+	int tries = 0;
+
+	left = displace_ask(folios, &need);
+	if (goal->first)
+		goal->asked += left;
+	while (left && tries < DISPLACE_TRIES && !fatal_signal_pending(current)) {
+		unsigned long before = left, made = 0;
+
+		if (!displace_enough(goal, &need))
+			made = displace_make_room(goal, &need);
+		swapmig_batches(folios, goal, swapmig_direct);
+		left = displace_ask(folios, &need);
+		if (left < before) {
+			swapmig_placed(goal, before - left);
+			goal->got += before - left;
+			goal->naps = 0;
+			tries = 0;
+			continue;
+		}
+		/* There is a hole, but it is smaller than the next one */
+		if (displace_split(folios, goal))
+			continue;
+		/* It was not for want of room */
+		if (displace_enough(goal, &need))
+			return 0;
+		tries++;
+		if (made || displace_drain(goal, need.from))
+			continue;
+		if (!displace_nobody(goal))
+			break;
+		tries = 0;
+	}
+	if (!left)
+		return 0;
+	swapmig_count_no_victim(left);
+	return -ENOMEM;
+}

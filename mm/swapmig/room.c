@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * swapmig: room on a node.
+ *
+ * How much a node can take before it falls below its low watermark, where kswapd
+ * would wake, and how to allocate there without any reclaim.
+ */
+
+#include <linux/gfp.h>
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/vmstat.h>
+
+#include "internal.h"
+
+/* ------------------------------------------------------------------------- */
+/* How much is there?                                                         */
+/* ------------------------------------------------------------------------- */
+
+/* A boost for fragmentation's sake is left out: see quiet_gfp() */
+static long zone_above(struct zone *zone)
+{
+	long low = READ_ONCE(zone->_watermark[WMARK_LOW]);
+
+	return (long)zone_page_state_snapshot(zone, NR_FREE_PAGES) -
+	       (long)READ_ONCE(zone->nr_free_highatomic) - low -
+	       zone->lowmem_reserve[gfp_zone(GFP_HIGHUSER_MOVABLE)];
+}
+
+/*
+ * What this CPU has at hand counts, as the next allocations are served from it;
+ * but only while the zone itself stays above its watermark, which does not know
+ * of it.  To return it costs more than to use it, so that comes last.
+ */
+static long zone_room(struct zone *zone)
+{
+	long at_hand = READ_ONCE(raw_cpu_ptr(zone->per_cpu_pageset)->count);
+	long above = zone_above(zone);
+
+	if (above < SWAPMIG_SLACK / 2 && at_hand > SWAPMIG_SLACK) {
+		migrate_disable();
+		drain_local_pages(zone);
+		migrate_enable();
+		above = zone_above(zone);
+		at_hand = 0;
+	}
+	return above + at_hand - SWAPMIG_SLACK;
+}
+
+/**
+ * swapmig_node_room - how many pages can a node take?
+ * @nid:	node
+ *
+ * Context: process.
+ * Return: base pages after which it is still above its low watermark, and has some
+ * slack; less than 0: so many less than that.
+ */
+long swapmig_node_room(int nid)
+{
+	struct zone *zones = NODE_DATA(nid)->node_zones;
+	unsigned long most = 0;
+	long room = 0, lack = 0;
+	int zid;
+
+	for (zid = 0; zid < MAX_NR_ZONES; zid++) {
+		long zone;
+
+		if (!populated_zone(&zones[zid]))
+			continue;
+		zone = zone_room(&zones[zid]);
+		room += max(zone, 0L);
+		/* What a small zone lacks says little */
+		if (zone_managed_pages(&zones[zid]) > most) {
+			most = zone_managed_pages(&zones[zid]);
+			lack = min(zone, 0L);
+		}
+	}
+	return room ?: lack;
+}
+
+/**
+ * swapmig_room - how many pages can the nodes of a goal take?
+ * @goal:	the goal
+ * @large:	of them what one node can take, or NULL
+ *
+ * Context: process.
+ * Return: base pages.
+ */
+unsigned long swapmig_room(const struct swapmig_goal *goal, unsigned long *large)
+{
+	unsigned long room = 0, most = 0;
+	int nid;
+
+	for_each_node_mask(nid, goal->nodes) {
+		unsigned long node;
+
+		if (!node_state(nid, N_MEMORY))
+			continue;
+		node = max(swapmig_node_room(nid), 0L);
+		room += node;
+		most = max(most, node);
+	}
+	if (large)
+		*large = most;
+	return room;
+}
+
+/**
+ * swapmig_drain_node - return to a node's zones what CPUs have at hand of it
+ * @nid:	node
+ *
+ * Context: process; sleeps.
+ */
+void swapmig_drain_node(int nid)
+{
+	struct zone *zones = NODE_DATA(nid)->node_zones;
+	int zid;
+
+	for (zid = 0; zid < MAX_NR_ZONES; zid++)
+		if (populated_zone(&zones[zid]))
+			drain_all_pages(&zones[zid]);
+}
+
+/* ------------------------------------------------------------------------- */
+/* Allocation                                                                 */
+/* ------------------------------------------------------------------------- */
+
+static bool node_boosted(int nid)
+{
+	struct zone *zones = NODE_DATA(nid)->node_zones;
+	int zid;
+
+	for (zid = 0; zid < MAX_NR_ZONES; zid++)
+		if (READ_ONCE(zones[zid].watermark_boost))
+			return true;
+	return false;
+}
+
+/*
+ * Neither reclaims nor wakes kswapd nor complains.  An allocation that falls back to
+ * a block of another type, of ours too, raises the watermarks until kswapd has run:
+ * only with __GFP_HIGH that does not count.
+ */
+static gfp_t quiet_gfp(int nid)
+{
+	gfp_t gfp = GFP_HIGHUSER_MOVABLE & ~__GFP_RECLAIM;
+
+	gfp |= __GFP_THISNODE | __GFP_NOWARN | __GFP_NOMEMALLOC | __GFP_COMP;
+	return node_boosted(nid) ? gfp | __GFP_HIGH : gfp;
+}
+
+/*
+ * A huge page may be worth compaction, which with these two flags, and for one node,
+ * is all that the allocator does for it.
+ */
+static gfp_t order_gfp(unsigned int order)
+{
+	return order > PAGE_ALLOC_COSTLY_ORDER ? __GFP_DIRECT_RECLAIM | __GFP_NORETRY : 0;
+}
+
+/* One of hugetlbfs comes out of its pool, or else out of the room of the node */
+static struct folio *alloc_on(struct folio *src, int nid)
+{
+	const nodemask_t nodes = nodemask_of_node(nid);
+	unsigned int order = folio_order(src);
+	gfp_t gfp = quiet_gfp(nid) | order_gfp(order);
+
+	if (folio_test_hugetlb(src))
+		return alloc_hugetlb_folio_nodemask(folio_hstate(src), nid,
+						    (nodemask_t *)&nodes, gfp, false);
+	if (order && swapmig_node_room(nid) < 1L << order)
+		return NULL;
+	return __folio_alloc(gfp, order, nid, NULL);
+}
+
+/**
+ * swapmig_alloc_quiet - allocate where a goal says, if there is room
+ * @src:	folio that will move
+ * @private:	struct swapmig_goal
+ *
+ * That there is room for a small page is for the caller to know.
+ *
+ * Return: a folio on one of the goal's nodes, or NULL.
+ */
+struct folio *swapmig_alloc_quiet(struct folio *src, unsigned long private)
+{
+	struct swapmig_goal *goal = (struct swapmig_goal *)private;
+	struct folio *folio = NULL;
+	int nid = numa_mem_id(), i;
+
+	if (!node_isset(nid, goal->nodes))
+		nid = first_node(goal->nodes);
+	for (i = nodes_weight(goal->nodes); i && !folio; i--) {
+		folio = alloc_on(src, nid);
+		nid = next_node_in(nid, goal->nodes);
+	}
+	return folio;
+}
+
+/**
+ * swapmig_alloc_victim - allocate for a folio that makes way
+ * @src:	the folio
+ * @private:	struct swapmig_way
+ *
+ * Parts of a huge page that had to be split may be more than there is room for.
+ *
+ * Return: a folio on that node, or NULL.
+ */
+struct folio *swapmig_alloc_victim(struct folio *src, unsigned long private)
+{
+	struct swapmig_way *way = (struct swapmig_way *)private;
+	unsigned int order = folio_order(src);
+	struct folio *folio;
+	gfp_t gfp;
+
+	if (way->room < 1L << order)
+		return NULL;
+	/* Its owner's cpuset was asked; the caller's does not matter */
+	gfp = (quiet_gfp(way->nid) & ~__GFP_HARDWALL) | order_gfp(order);
+	folio = __folio_alloc(gfp, order, way->nid, NULL);
+	if (folio)
+		way->room -= 1L << order;
+	return folio;
+}

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests to a node that is full: the first call places every page, and not one
+ * goes to swap. Who makes way, and who never does.
+ */
+#include "swapmig_displace.h"
+
+#include <sys/stat.h>
+
+#define ROOM	(48 * SM_MIB)
+#define GROUP	SM_V2_ROOT "/swapmig-displace"
+
+/* Two processes change places. */
+FIXTURE(exchange)
+{
+	struct sm_peer a, b;
+	size_t len;
+};
+
+FIXTURE_VARIANT(exchange)
+{
+	enum sm_swap swap;
+};
+
+FIXTURE_VARIANT_ADD(exchange, no_swap)
+{
+	.swap = SM_SWAP_NONE,
+};
+
+FIXTURE_VARIANT_ADD(exchange, disk)
+{
+	.swap = SM_SWAP_DISK,
+};
+
+FIXTURE_SETUP(exchange)
+{
+	ASSERT_EQ(0, sm_swap_on(variant->swap, 0));
+	ASSERT_EQ(0, full_begin(2, ROOM));
+	self->len = part(ROOM, 85);
+	START(&self->a, self->len, 0, 1);
+	START(&self->b, self->len, 1, 2);
+}
+
+FIXTURE_TEARDOWN(exchange)
+{
+	EXPECT_EQ(0, sm_peer_stop(&self->a));
+	EXPECT_EQ(0, sm_peer_stop(&self->b));
+	full_end();
+	EXPECT_EQ(0, sm_swap_off());
+}
+
+TEST_F(exchange, migrate_pages)
+{
+	long displaced = COUNTER("displaced");
+	struct quiet q;
+
+	quiet_begin(&q);
+	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_ABOVE_LOW(1);
+	EXPECT_EQ(0, MOVE(&self->b, 1, 0));
+	EXPECT_ABOVE_LOW(0);
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_HOME(&self->b, 0, 2);
+	/* Most of B had gone already when its turn came */
+	displaced = COUNTER("displaced") - displaced;
+	EXPECT_LT(SM_PAGES(self->len) / 2, displaced);
+	EXPECT_GE(2 * SM_PAGES(self->len), displaced);
+	EXPECT_TRUE(sm_isolated_settles());
+}
+
+TEST_F(exchange, mbind)
+{
+	const int flags = MPOL_MF_MOVE | MPOL_MF_STRICT;
+	struct quiet q;
+
+	quiet_begin(&q);
+	EXPECT_EQ(0, sm_peer(&self->a, SM_ORD_MBIND, SM_NODE(1), flags));
+	EXPECT_EQ(0, sm_peer(&self->b, SM_ORD_MBIND, SM_NODE(0), flags));
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_HOME(&self->b, 0, 2);
+}
+
+/* By two calls at the same time, while nobody, or both of them, write */
+static void at_once(struct __test_metadata *_metadata, struct sm_peer *a,
+		    struct sm_peer *b, bool busy)
+{
+	struct sm_peer one, two;
+	struct quiet q;
+
+	START(&one, SM_PAGE, 0, 0);
+	START(&two, SM_PAGE, 0, 0);
+	quiet_begin(&q);
+	if (busy) {
+		ASSERT_EQ(0, sm_peer_tell(a, SM_ORD_BUSY, 0, 0));
+		ASSERT_EQ(0, sm_peer_tell(b, SM_ORD_BUSY, 0, 0));
+	}
+	ASSERT_EQ(0, sm_peer_order_migrate(&one, a->pid, SM_NODE(0), SM_NODE(1)));
+	ASSERT_EQ(0, sm_peer_order_migrate(&two, b->pid, SM_NODE(1), SM_NODE(0)));
+	EXPECT_EQ(0, sm_peer_answer(&one));
+	EXPECT_EQ(0, sm_peer_answer(&two));
+	if (busy) {
+		EXPECT_EQ(0, sm_peer(a, SM_ORD_PART, 0, a->len));
+		EXPECT_EQ(0, sm_peer_answer(a));
+		EXPECT_EQ(0, sm_peer(b, SM_ORD_PART, 0, b->len));
+		EXPECT_EQ(0, sm_peer_answer(b));
+	}
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(a, 1, 1);
+	EXPECT_HOME(b, 0, 2);
+	EXPECT_ABOVE_LOW(0);
+	EXPECT_ABOVE_LOW(1);
+	EXPECT_EQ(0, sm_peer_stop(&one));
+	EXPECT_EQ(0, sm_peer_stop(&two));
+}
+
+TEST_F(exchange, at_once)
+{
+	at_once(_metadata, &self->a, &self->b, false);
+}
+
+TEST_F(exchange, at_once_hot)
+{
+	at_once(_metadata, &self->a, &self->b, true);
+}
+
+/* Both write all the time, and change places again and again. */
+FIXTURE(exchange_stress)
+{
+	struct sm_peer a, b;
+};
+
+FIXTURE_SETUP(exchange_stress)
+{
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
+	ASSERT_EQ(0, full_begin(2, ROOM));
+	START(&self->a, part(ROOM, 85), 0, 1);
+	START(&self->b, part(ROOM, 85), 1, 2);
+}
+
+FIXTURE_TEARDOWN(exchange_stress)
+{
+	EXPECT_EQ(0, sm_peer_stop(&self->a));
+	EXPECT_EQ(0, sm_peer_stop(&self->b));
+	full_end();
+	EXPECT_EQ(0, sm_swap_off());
+}
+
+TEST_F(exchange_stress, hot)
+{
+	int round, at = 0;
+	struct quiet q;
+
+	quiet_begin(&q);
+	ASSERT_EQ(0, sm_peer_tell(&self->a, SM_ORD_BUSY, 0, 0));
+	ASSERT_EQ(0, sm_peer_tell(&self->b, SM_ORD_BUSY, 0, 0));
+	for (round = 0; round < 20; round++, at = !at) {
+		EXPECT_EQ(0, MOVE(&self->a, at, !at));
+		EXPECT_EQ(0, MOVE(&self->b, !at, at));
+		sm_alive("exchanges", round);
+	}
+	ASSERT_EQ(0, sm_peer_tell(&self->a, SM_ORD_CHECK, 0, 1));
+	ASSERT_EQ(0, sm_peer_tell(&self->b, SM_ORD_CHECK, 0, 2));
+	EXPECT_EQ(0, sm_peer_answer(&self->a));
+	EXPECT_EQ(0, sm_peer_answer(&self->a));
+	EXPECT_EQ(0, sm_peer_answer(&self->b));
+	EXPECT_EQ(0, sm_peer_answer(&self->b));
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(&self->a, at, 1);
+	EXPECT_HOME(&self->b, !at, 2);
+}
+
+/* Who is on node 1: one that has to stay there, and one that may go */
+enum why {
+	VMA_BOUND,
+	TASK_BOUND,
+	CPUSET,
+	MLOCKED,
+	PINNED,
+	MEMORY_LOW,
+};
+
+FIXTURE(stays)
+{
+	struct sm_peer stays, goes, a;
+};
+
+FIXTURE_VARIANT(stays)
+{
+	enum why why;
+};
+
+FIXTURE_VARIANT_ADD(stays, mbind)
+{
+	.why = VMA_BOUND,
+};
+
+FIXTURE_VARIANT_ADD(stays, set_mempolicy)
+{
+	.why = TASK_BOUND,
+};
+
+FIXTURE_VARIANT_ADD(stays, cpuset)
+{
+	.why = CPUSET,
+};
+
+FIXTURE_VARIANT_ADD(stays, mlock)
+{
+	.why = MLOCKED,
+};
+
+FIXTURE_VARIANT_ADD(stays, pinned)
+{
+	.why = PINNED,
+};
+
+FIXTURE_VARIANT_ADD(stays, memory_low)
+{
+	.why = MEMORY_LOW,
+};
+
+static bool group_make(enum why why)
+{
+	if (why == CPUSET)
+		return sm_v2_cpusets(true) && !sm_group_make(GROUP, "1");
+	return !sm_write(SM_V2_ROOT "/cgroup.subtree_control", "+memory") &&
+	       !mkdir(GROUP, 0755) && !sm_group_set(GROUP, "memory.low", "max");
+}
+
+static void group_remove(enum why why)
+{
+	sm_group_remove(GROUP);
+	if (why == CPUSET)
+		sm_v2_cpusets(false);
+	else
+		sm_write(SM_V2_ROOT "/cgroup.subtree_control", "-memory");
+}
+
+FIXTURE_SETUP(stays)
+{
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
+	ASSERT_EQ(0, full_begin(2, ROOM));
+	if (variant->why == CPUSET || variant->why == MEMORY_LOW)
+		ASSERT_TRUE(group_make(variant->why));
+	START(&self->stays, part(ROOM, 45), 1, 0);
+	if (variant->why == CPUSET || variant->why == MEMORY_LOW)
+		ASSERT_EQ(0, sm_group_join(GROUP, self->stays.pid));
+	ASSERT_EQ(0, sm_peer(&self->stays, SM_ORD_FILL, 1, 2));
+}
+
+FIXTURE_TEARDOWN(stays)
+{
+	EXPECT_EQ(0, sm_peer_stop(&self->stays));
+	group_remove(variant->why);
+	full_end();
+	EXPECT_EQ(0, sm_swap_off());
+}
+
+static long hold(struct sm_peer *p, enum why why)
+{
+	switch (why) {
+	case VMA_BOUND:
+		return sm_peer(p, SM_ORD_MBIND, SM_NODE(1), 0);
+	case TASK_BOUND:
+		return sm_peer(p, SM_ORD_POLICY, SM_NODE(1), MPOL_BIND);
+	case MLOCKED:
+		return sm_peer(p, SM_ORD_MLOCK, 0, 0);
+	case PINNED:
+		return sm_peer(p, SM_ORD_PIN, 0, 0);
+	default:
+		return 0;
+	}
+}
+
+TEST_F(stays, page_by_page)
+{
+	struct quiet q;
+	long room;
+
+	ASSERT_LE(0, hold(&self->stays, variant->why));
+	START(&self->goes, part(ROOM, 45), 1, 3);
+	START(&self->a, part(ROOM, 40), 0, 1);
+	quiet_begin(&q);
+	room = full_room(1, "low") / (long)SM_PAGE;
+	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_HOME(&self->stays, 1, 2);
+	EXPECT_INTACT(&self->goes, SM_NODE(0) | SM_NODE(1), 3);
+	/* Somebody had to go, though not for what the node had free, nor alone */
+	EXPECT_LT((SM_PAGES(self->a.len) - room) / 2, ON(&self->goes, 0));
+	EXPECT_LT(0, ON(&self->goes, 0));
+	EXPECT_EQ(0, sm_peer_stop(&self->goes));
+	EXPECT_EQ(0, sm_peer_stop(&self->a));
+}
+
+/* It counts all that is left of a process, which is a bit more than its buffer. */
+#define EXPECT_COUNTS(...) sm_expect_counts(_metadata, __VA_ARGS__)
+
+static void sm_expect_counts(struct __test_metadata *_metadata, long ret,
+			     const struct sm_peer *p)
+{
+	EXPECT_LT(0, ret);
+	EXPECT_LE(ON(p, 0), ret);
+	EXPECT_GE(ON(p, 0) + 256, ret);
+}
+
+/* Nobody can make way. */
+FIXTURE(nobody)
+{
+	struct sm_peer bound, a;
+};
+
+FIXTURE_SETUP(nobody)
+{
+	ASSERT_EQ(0, full_begin(2, ROOM));
+	START(&self->bound, part(ROOM, 85), 1, 2);
+	START(&self->a, part(ROOM, 70), 0, 1);
+}
+
+FIXTURE_TEARDOWN(nobody)
+{
+	EXPECT_EQ(0, sm_peer_stop(&self->bound));
+	EXPECT_EQ(0, sm_peer_stop(&self->a));
+	full_end();
+}
+
+/* What fits is placed; the rest is counted, after one look at all of the node. */
+TEST_F(nobody, bound_target)
+{
+	long scanned = COUNTER("scanned"), no_victim = COUNTER("no_victim");
+	long lru, ret;
+	struct quiet q;
+
+	ASSERT_EQ(0, sm_peer(&self->bound, SM_ORD_MBIND, SM_NODE(1), 0));
+	lru = (sm_node_kib(1, "MemTotal") - sm_node_kib(1, "MemFree")) * 1024 /
+	      (long)SM_PAGE;
+	quiet_begin(&q);
+	ret = MOVE(&self->a, 0, 1);
+	EXPECT_COUNTS(ret, &self->a);
+	EXPECT_QUIET(&q);
+	EXPECT_ABOVE_LOW(1);
+	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
+	EXPECT_HOME(&self->bound, 1, 2);
+	/* In three laps: two for what is cold */
+	EXPECT_GE(3 * lru, COUNTER("scanned") - scanned);
+	EXPECT_LT(no_victim, COUNTER("no_victim"));
+}
+
+/* Without CAP_SYS_NICE others' pages stay; one's own need not. */
+TEST_F(nobody, unprivileged)
+{
+	struct sm_peer own;
+	struct quiet q;
+	long ret;
+
+	START(&own, SM_MIB, 0, 3);
+	ASSERT_EQ(0, sm_peer(&self->a, SM_ORD_DROP_ROOT, 0, 0));
+	ASSERT_EQ(0, sm_peer(&own, SM_ORD_DROP_ROOT, 0, 0));
+	quiet_begin(&q);
+	ret = sm_peer_migrate(&own, self->a.pid, SM_NODE(0), SM_NODE(1));
+	EXPECT_COUNTS(ret, &self->a);
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(&self->bound, 1, 2);
+	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
+
+	ASSERT_EQ(0, sm_peer(&self->bound, SM_ORD_DROP_ROOT, 0, 0));
+	EXPECT_EQ(0, sm_peer_migrate(&own, self->a.pid, SM_NODE(0), SM_NODE(1)));
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_INTACT(&self->bound, SM_NODE(0) | SM_NODE(1), 2);
+	EXPECT_EQ(0, sm_peer_stop(&own));
+}
+
+/* In a memory cgroup without CAP_SYS_NICE: those of the group may be pushed. */
+TEST_F(nobody, unprivileged_in_a_group)
+{
+	struct sm_peer own, mate;
+	struct quiet q;
+	long ret;
+
+	ASSERT_TRUE(group_make(MEMORY_LOW));
+	ASSERT_EQ(0, sm_group_set(GROUP, "memory.low", "0"));
+	/* Half of what is on node 1 is another group's */
+	ASSERT_EQ(0, sm_peer_part(&self->bound, part(ROOM, 45), part(ROOM, 40)));
+	EXPECT_EQ(0, sm_peer(&self->bound, SM_ORD_FREE, 0, 0));
+	ASSERT_EQ(0, sm_peer_part(&self->bound, 0, part(ROOM, 45)));
+	self->bound.len = part(ROOM, 45);
+	START(&mate, part(ROOM, 40), 1, 0);
+	START(&own, SM_MIB, 0, 3);
+	ASSERT_EQ(0, sm_group_join(GROUP, mate.pid));
+	ASSERT_EQ(0, sm_group_join(GROUP, own.pid));
+	ASSERT_EQ(0, sm_peer(&mate, SM_ORD_FILL, 1, 4));
+	ASSERT_EQ(0, sm_peer(&self->a, SM_ORD_DROP_ROOT, 0, 0));
+	ASSERT_EQ(0, sm_peer(&self->bound, SM_ORD_DROP_ROOT, 0, 0));
+	ASSERT_EQ(0, sm_peer(&mate, SM_ORD_DROP_ROOT, 0, 0));
+	ASSERT_EQ(0, sm_peer(&own, SM_ORD_DROP_ROOT, 0, 0));
+	quiet_begin(&q);
+	ret = sm_peer_migrate(&own, self->a.pid, SM_NODE(0), SM_NODE(1));
+	EXPECT_LE(0, ret);
+	EXPECT_QUIET(&q);
+	EXPECT_LT(SM_PAGES(mate.len) / 2, ON(&mate, 0));
+	EXPECT_INTACT(&mate, SM_NODE(0) | SM_NODE(1), 4);
+	EXPECT_HOME(&self->bound, 1, 2);
+	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
+	EXPECT_EQ(0, sm_peer_stop(&mate));
+	EXPECT_EQ(0, sm_peer_stop(&own));
+	group_remove(MEMORY_LOW);
+}
+
+/* Tasks bound to the full target go on faulting: nobody is killed, also not later. */
+TEST_F(nobody, no_oom_kill)
+{
+	struct sm_peer more;
+	long killed = sm_vmstat("oom_kill");
+	int i;
+
+	ASSERT_EQ(0, sm_peer(&self->bound, SM_ORD_MBIND, SM_NODE(1), 0));
+	START(&more, SM_MIB, 1, 0);
+	EXPECT_LT(0, MOVE(&self->a, 0, 1));
+	/* Filling is done by a task that is bound to the node */
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, sm_peer(&more, SM_ORD_FILL, 1, 5 + i));
+		EXPECT_EQ(0, sm_peer(&more, SM_ORD_CHECK, 0, 5 + i));
+		ASSERT_EQ(0, sm_peer(&more, SM_ORD_FREE, 0, 0));
+	}
+	EXPECT_EQ(killed, sm_vmstat("oom_kill"));
+	EXPECT_EQ(0, sm_peer_stop(&more));
+	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
+	EXPECT_HOME(&self->bound, 1, 2);
+}

@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests to full nodes, of other shapes: unequal, huge pages, page cache, memory
+ * cgroups, cpusets, many at once, whole nodes, and calls that are interrupted.
+ */
+#include "swapmig_displace.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define ROOM		(48 * SM_MIB)
+#define GROUP(name)	SM_V2_ROOT "/swapmig-" name
+
+FIXTURE(shapes)
+{
+	struct sm_peer a, b;
+	struct quiet q;
+};
+
+FIXTURE_SETUP(shapes)
+{
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
+	ASSERT_EQ(0, full_begin(SM_NODES, ROOM));
+}
+
+FIXTURE_TEARDOWN(shapes)
+{
+	if (self->a.pid)
+		EXPECT_EQ(0, sm_peer_stop(&self->a));
+	if (self->b.pid)
+		EXPECT_EQ(0, sm_peer_stop(&self->b));
+	full_end();
+	EXPECT_EQ(0, sm_swap_off());
+}
+
+TEST_F(shapes, unequal)
+{
+	START(&self->a, part(ROOM, 95), 0, 1);
+	START(&self->b, part(ROOM, 50), 1, 2);
+	quiet_begin(&self->q);
+	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_EQ(0, MOVE(&self->b, 1, 0));
+	EXPECT_QUIET(&self->q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_HOME(&self->b, 0, 2);
+}
+
+/* Counters and trace events tell of it. */
+TEST_F(shapes, visible)
+{
+	long placed = COUNTER("displace/placed"), displaced = COUNTER("displaced");
+	char want[64];
+
+	if (access(SM_TRACING "events/swapmig/enable", W_OK))
+		SKIP(return, "needs CONFIG_FTRACE");
+	START(&self->a, part(ROOM, 85), 0, 1);
+	START(&self->b, part(ROOM, 85), 1, 2);
+	ASSERT_EQ(0, sm_trace(true));
+	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	ASSERT_EQ(0, sm_trace(false));
+	snprintf(want, sizeof(want), "for=%d from=1 to=0 wanted=", self->a.pid);
+	EXPECT_TRUE(sm_traced("swapmig_displace:", want));
+	EXPECT_LT(placed, COUNTER("displace/placed"));
+	EXPECT_LT(displaced, COUNTER("displaced"));
+}
+
+/* Clean page cache need not be moved. */
+TEST_F(shapes, page_cache)
+{
+	long dropped = COUNTER("dropped"), displaced = COUNTER("displaced");
+	static char buf[SM_MIB];
+	size_t off;
+	int fd;
+
+	ASSERT_EQ(0, sm_swap_off());
+	START(&self->a, part(ROOM, 85), 0, 1);
+	fd = open(SM_DISK, O_RDONLY);
+	ASSERT_LE(0, fd);
+	sm_set_mempolicy(MPOL_BIND, SM_NODE(1));
+	for (off = 0; off < ROOM; off += sizeof(buf))
+		ASSERT_EQ((long)sizeof(buf), pread(fd, buf, sizeof(buf), off));
+	sm_set_mempolicy(MPOL_DEFAULT, 0);
+	quiet_begin(&self->q);
+	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_QUIET(&self->q);
+	EXPECT_ABOVE_LOW(1);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_LT(SM_PAGES(self->a.len) / 2, COUNTER("dropped") - dropped);
+	EXPECT_GT(SM_PAGES(self->a.len) / 4, COUNTER("displaced") - displaced);
+	close(fd);
+}
+
+/* A process with huge pages; the fault itself may reclaim for them */
+#define START_HUGE(...) start_huge(_metadata, __VA_ARGS__)
+
+static void start_huge(struct __test_metadata *_metadata, struct sm_peer *p,
+		       size_t len, int node, __u64 seed)
+{
+	char *map = sm_map(len + SM_HUGE);
+
+	ASSERT_NE(NULL, map);
+	map = (char *)(((uintptr_t)map + SM_HUGE - 1) & -SM_HUGE);
+	ASSERT_EQ(0, madvise(map, len, MADV_HUGEPAGE));
+	ASSERT_EQ(0, sm_peer_start(p, map, len));
+	ASSERT_EQ(0, sm_peer(p, SM_ORD_FILL, node, seed));
+	ASSERT_EQ(SM_PAGES(len), ON(p, node));
+}
+
+/* Huge pages of a process, in bytes */
+static size_t huge_of(const struct sm_peer *p)
+{
+	char path[64], line[512];
+	size_t kib = 0;
+	long val;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", p->pid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "AnonHugePages: %ld", &val) == 1)
+			kib += val;
+	if (f)
+		fclose(f);
+	return kib * 1024;
+}
+
+/* Where there is no room for a huge page it is split, and placed. */
+TEST_F(shapes, huge_pages)
+{
+	ASSERT_EQ(0, sm_swap_off());
+	START_HUGE(&self->a, part(ROOM, 70) / SM_HUGE * SM_HUGE, 0, 1);
+	START(&self->b, part(ROOM, 90), 1, 2);
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
+	quiet_begin(&self->q);
+	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_QUIET(&self->q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
+}
+
+/* They change places whole, also several times. */
+TEST_F(shapes, huge_exchange)
+{
+	size_t len = part(ROOM, 80) / SM_HUGE * SM_HUGE;
+	int round, at = 0;
+
+	ASSERT_EQ(0, sm_swap_off());
+	START_HUGE(&self->a, len, 0, 1);
+	START_HUGE(&self->b, len, 1, 2);
+	if (huge_of(&self->a) < len || huge_of(&self->b) < len)
+		SKIP(return, "needs huge pages on both nodes");
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
+	quiet_begin(&self->q);
+	for (round = 0; round < 4; round++, at = !at) {
+		EXPECT_EQ(0, MOVE(&self->a, at, !at));
+		EXPECT_EQ(0, MOVE(&self->b, !at, at));
+	}
+	EXPECT_QUIET(&self->q);
+	EXPECT_LE(len / 2, huge_of(&self->a));
+	EXPECT_LE(len / 2, huge_of(&self->b));
+	EXPECT_HOME(&self->a, at, 1);
+	EXPECT_HOME(&self->b, !at, 2);
+}
+
+/* The hole is smaller than a huge page: they are split, and change places. */
+TEST_F(shapes, huge_small_hole)
+{
+	size_t len = part(ROOM, 60) / SM_HUGE * SM_HUGE;
+	struct sm_peer filler[2];
+	int i;
+
+	ASSERT_EQ(0, sm_swap_off());
+	START_HUGE(&self->a, len, 0, 1);
+	START_HUGE(&self->b, len, 1, 2);
+	for (i = 0; i < 2; i++) {
+		long room = full_room(i, "low") - 2 * SM_MIB;
+
+		ASSERT_LT(0, room);
+		START(&filler[i], room / SM_PAGE * SM_PAGE, i, 3);
+		ASSERT_EQ(0, sm_peer(&filler[i], SM_ORD_MBIND, SM_NODE(i), 0));
+	}
+	quiet_begin(&self->q);
+	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_EQ(0, MOVE(&self->b, 1, 0));
+	EXPECT_QUIET(&self->q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_HOME(&self->b, 0, 2);
+	for (i = 0; i < 2; i++) {
+		EXPECT_HOME(&filler[i], i, 3);
+		EXPECT_EQ(0, sm_peer_stop(&filler[i]));
+	}
+}
+
+static int status_of(struct sm_peer *p, int node, int *status)
+{
+	size_t nr = SM_PAGES(p->len), i;
+	void **pages = calloc(nr, sizeof(*pages));
+	int *nodes = calloc(nr, sizeof(*nodes));
+	long ret = -ENOMEM;
+
+	if (pages && nodes) {
+		for (i = 0; i < nr; i++) {
+			pages[i] = p->buf + i * SM_PAGE;
+			nodes[i] = node;
+		}
+		ret = sm_move_pages(p->pid, nr, pages, nodes, status, MPOL_MF_MOVE);
+	}
+	free(pages);
+	free(nodes);
+	return ret;
+}
+
+TEST_F(shapes, move_pages)
+{
+	size_t len = part(ROOM, 85);
+	int *status = calloc(SM_PAGES(len), sizeof(*status));
+	long i, wrong = 0;
+
+	ASSERT_NE(NULL, status);
+	START(&self->a, len, 0, 1);
+	START(&self->b, len, 1, 2);
+	quiet_begin(&self->q);
+	EXPECT_EQ(0, status_of(&self->a, 1, status));
+	for (i = 0; i < SM_PAGES(len); i++)
+		wrong += status[i] != 1;
+	EXPECT_EQ(0, status_of(&self->b, 0, status));
+	for (i = 0; i < SM_PAGES(len); i++)
+		wrong += status[i] != 0;
+	EXPECT_EQ(0, wrong);
+	EXPECT_QUIET(&self->q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_HOME(&self->b, 0, 2);
+	free(status);
+}
+
+/* For few pages as many make way as the node lacked of its watermark before. */
+TEST_F(shapes, few_pages)
+{
+	int status[2] = { -1, -1 };
+
+	ASSERT_EQ(0, sm_swap_off());
+	START(&self->a, 2 * SM_PAGE, 0, 1);
+	START(&self->b, (full_room(1, "low") - (long)SM_MIB / 2) / SM_PAGE * SM_PAGE,
+	      1, 2);
+	EXPECT_EQ(0, status_of(&self->a, 1, status));
+	EXPECT_EQ(1, status[0]);
+	EXPECT_EQ(1, status[1]);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
+}
+
+/* Half of the target has to stay: what did not fit says so, and is counted. */
+TEST_F(shapes, move_pages_in_part)
+{
+	size_t len = part(ROOM, 85);
+	int *status = calloc(SM_PAGES(len), sizeof(*status));
+	long i, full = 0, wrong = 0, ret;
+
+	ASSERT_NE(NULL, status);
+	ASSERT_EQ(0, sm_swap_off());
+	START(&self->b, len, 1, 2);
+	ASSERT_EQ(0, sm_peer_part(&self->b, 0, part(len, 50)));
+	ASSERT_EQ(0, sm_peer(&self->b, SM_ORD_MBIND, SM_NODE(1), 0));
+	ASSERT_EQ(0, sm_peer_part(&self->b, 0, len));
+	START(&self->a, len, 0, 1);
+	ret = status_of(&self->a, 1, status);
+	for (i = 0; i < SM_PAGES(len); i++) {
+		int node = sm_page(self->a.pid, self->a.buf + i * SM_PAGE);
+
+		full += status[i] == -ENOMEM;
+		wrong += status[i] == -ENOMEM ? node != 0 : status[i] != node;
+	}
+	EXPECT_LT(0, full);
+	EXPECT_EQ(full, ret);
+	EXPECT_EQ(0, wrong);
+	EXPECT_LT(SM_PAGES(len) / 3, ON(&self->a, 1));
+	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
+	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
+	free(status);
+}
+
+/* Pages change nodes, not owners. */
+TEST_F(shapes, charges_stay)
+{
+	long before;
+
+	ASSERT_EQ(0, sm_write(SM_V2_ROOT "/cgroup.subtree_control", "+memory"));
+	ASSERT_EQ(0, mkdir(GROUP("victim"), 0755));
+	START(&self->b, part(ROOM, 85), 1, 0);
+	ASSERT_EQ(0, sm_group_join(GROUP("victim"), self->b.pid));
+	ASSERT_EQ(0, sm_peer(&self->b, SM_ORD_FILL, 1, 2));
+	START(&self->a, part(ROOM, 85), 0, 1);
+	before = sm_read_long(GROUP("victim") "/memory.current");
+	EXPECT_LT((long)self->b.len, before);
+	quiet_begin(&self->q);
+	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_QUIET(&self->q);
+	EXPECT_GT((long)SM_MIB,
+		  labs(sm_read_long(GROUP("victim") "/memory.current") - before));
+	EXPECT_LT(SM_PAGES(self->a.len) / 2, ON(&self->b, 0));
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
+	EXPECT_EQ(0, sm_peer_stop(&self->b));
+	self->b.pid = 0;
+	EXPECT_TRUE(sm_group_remove(GROUP("victim")));
+	EXPECT_EQ(0, sm_write(SM_V2_ROOT "/cgroup.subtree_control", "-memory"));
+}
+
+/* Two cpusets change their nodes with each other, one after the other. */
+TEST_F(shapes, cpusets)
+{
+	ASSERT_TRUE(sm_v2_cpusets(true));
+	ASSERT_EQ(0, sm_group_make(GROUP("a"), "0"));
+	ASSERT_EQ(0, sm_group_make(GROUP("b"), "1"));
+	START(&self->a, part(ROOM, 85), 0, 0);
+	START(&self->b, part(ROOM, 85), 1, 0);
+	ASSERT_EQ(0, sm_group_join(GROUP("a"), self->a.pid));
+	ASSERT_EQ(0, sm_group_join(GROUP("b"), self->b.pid));
+	ASSERT_EQ(0, sm_peer(&self->a, SM_ORD_FILL, 0, 1));
+	ASSERT_EQ(0, sm_peer(&self->b, SM_ORD_FILL, 1, 2));
+	ASSERT_EQ(0, sm_swap_off());
+	quiet_begin(&self->q);
+	EXPECT_EQ(0, sm_group_set(GROUP("a"), "cpuset.mems", "1"));
+	EXPECT_EQ(0, sm_group_set(GROUP("b"), "cpuset.mems", "0"));
+	EXPECT_QUIET(&self->q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_HOME(&self->b, 0, 2);
+	EXPECT_EQ(0, sm_peer_stop(&self->a));
+	EXPECT_EQ(0, sm_peer_stop(&self->b));
+	self->a.pid = 0;
+	self->b.pid = 0;
+	EXPECT_TRUE(sm_group_remove(GROUP("a")));
+	EXPECT_TRUE(sm_group_remove(GROUP("b")));
+	EXPECT_TRUE(sm_v2_cpusets(false));
+}
+
+/* Killed in the middle: all is intact, nothing is isolated, and another call ends it. */
+TEST_F(shapes, interrupted)
+{
+	struct sm_peer caller;
+	long displaced;
+
+	START(&self->a, part(ROOM, 85), 0, 1);
+	START(&self->b, part(ROOM, 85), 1, 2);
+	quiet_begin(&self->q);
+	displaced = COUNTER("dropped") + COUNTER("displaced");
+	START(&caller, SM_PAGE, 0, 0);
+	ASSERT_EQ(0, sm_peer_order_migrate(&caller, self->a.pid, SM_NODE(0),
+					   SM_NODE(1)));
+	EXPECT_TRUE(SM_WAIT(COUNTER("dropped") + COUNTER("displaced") != displaced));
+	kill(caller.pid, SIGKILL);
+	waitpid(caller.pid, NULL, 0);
+	close(caller.fd);
+	EXPECT_TRUE(sm_isolated_settles());
+	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
+	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
+	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_EQ(0, MOVE(&self->b, 1, 0));
+	EXPECT_QUIET(&self->q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_HOME(&self->b, 0, 2);
+}
+
+/* Four processes, each on a node of its own, go to the next one by four calls. */
+TEST_F(shapes, rotation)
+{
+	struct sm_peer p[SM_NODES], caller[SM_NODES];
+	long displaced, asked = 0;
+	int i;
+
+	for (i = 0; i < SM_NODES; i++) {
+		START(&p[i], part(ROOM, 82), i, i + 1);
+		START(&caller[i], SM_PAGE, 0, 0);
+		asked += SM_PAGES(p[i].len);
+	}
+	quiet_begin(&self->q);
+	displaced = COUNTER("displaced");
+	for (i = 0; i < SM_NODES; i++) {
+		EXPECT_EQ(0, sm_peer_order_migrate(&caller[i], p[i].pid, SM_NODE(i),
+						   SM_NODE((i + 1) % SM_NODES)));
+	}
+	for (i = 0; i < SM_NODES; i++) {
+		long left = sm_peer_answer(&caller[i]);
+
+		/* All four have some pages of libraries in hand, to and fro */
+		EXPECT_LE(0, left);
+		EXPECT_GE(8, left) {
+			TH_LOG("from node %d: %s", i,
+			       sm_where(p[i].pid, p[i].buf, p[i].len));
+		}
+	}
+	EXPECT_QUIET(&self->q);
+	EXPECT_GE(3 * asked, COUNTER("displaced") - displaced);
+	for (i = 0; i < SM_NODES; i++) {
+		EXPECT_HOME(&p[i], (i + 1) % SM_NODES, i + 1);
+		EXPECT_ABOVE_LOW(i);
+		EXPECT_EQ(0, sm_peer_stop(&p[i]));
+		EXPECT_EQ(0, sm_peer_stop(&caller[i]));
+	}
+}
+
+/* Whole nodes, as full as they get without kswapd */
+FIXTURE(whole)
+{
+	struct sm_peer a, b;
+	size_t len;
+};
+
+FIXTURE_SETUP(whole)
+{
+	long room;
+
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
+	ASSERT_EQ(0, full_begin(0, 0));
+	room = full_room(0, "high") < full_room(1, "high") ?
+	       full_room(0, "high") : full_room(1, "high");
+	self->len = part(room, 97);
+	START(&self->a, self->len, 0, 1);
+	START(&self->b, self->len, 1, 2);
+}
+
+FIXTURE_TEARDOWN(whole)
+{
+	EXPECT_EQ(0, sm_peer_stop(&self->a));
+	EXPECT_EQ(0, sm_peer_stop(&self->b));
+	full_end();
+	EXPECT_EQ(0, sm_swap_off());
+}
+
+TEST_F(whole, exchange)
+{
+	struct sm_peer one, two;
+	struct quiet q;
+
+	START(&one, SM_PAGE, 2, 1);
+	START(&two, SM_PAGE, 2, 1);
+	quiet_begin(&q);
+	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_EQ(0, MOVE(&self->b, 1, 0));
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_HOME(&self->b, 0, 2);
+	/* And back, at the same time */
+	quiet_begin(&q);
+	ASSERT_EQ(0, sm_peer_order_migrate(&one, self->a.pid, SM_NODE(1), SM_NODE(0)));
+	ASSERT_EQ(0, sm_peer_order_migrate(&two, self->b.pid, SM_NODE(0), SM_NODE(1)));
+	EXPECT_EQ(0, sm_peer_answer(&one));
+	EXPECT_EQ(0, sm_peer_answer(&two));
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(&self->a, 0, 1);
+	EXPECT_HOME(&self->b, 1, 2);
+	EXPECT_ABOVE_LOW(0);
+	EXPECT_ABOVE_LOW(1);
+	EXPECT_EQ(0, sm_peer_stop(&one));
+	EXPECT_EQ(0, sm_peer_stop(&two));
+}

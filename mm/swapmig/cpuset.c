@@ -74,11 +74,11 @@ void swapmig_flush_later(struct workqueue_struct *wq)
  * Nobody is told how many pages of a cpuset stayed for want of room, so nobody asks
  * again.  Two cpusets that change places do so one after the other, and the first
  * finds the pages of the second where they have to stay until its own turn.  So what
- * it left behind is tried again once others have left its nodes.
- *
- * Only the worker of an ordered workqueue comes here, so there is no lock.
+ * it left behind is tried again once others have left its nodes; and if that does not
+ * come soon, by way of swap.
  */
 #define CPUSET_DEBTS	8
+#define CPUSET_PATIENCE	HZ
 
 static struct cpuset_debt {
 	struct mm_struct *mm;		/* with mmgrab(), or NULL */
@@ -87,6 +87,22 @@ static struct cpuset_debt {
 	nodemask_t from;
 	nodemask_t to;
 } debts[CPUSET_DEBTS];
+
+/* Also held while pages move for a cpuset, outer to all locks of that */
+static DEFINE_MUTEX(debt_lock);
+
+/* Moves pages for a cpuset, for which it is too early to go by way of swap */
+static struct task_struct *debt_waiter;
+
+/**
+ * swapmig_cpuset_waits - may pages not go by way of swap yet?
+ *
+ * Return: true if current moves pages for a cpuset that changed a moment ago.
+ */
+bool swapmig_cpuset_waits(void)
+{
+	return READ_ONCE(debt_waiter) == current;
+}
 
 static void debt_drop(struct cpuset_debt *debt)
 {
@@ -97,15 +113,28 @@ static void debt_drop(struct cpuset_debt *debt)
 	debt->mm = NULL;
 }
 
-/* An old one is forgotten for a new one, so that few address spaces are held */
+/* A process has one debt for each of its targets; an old one gives way to a new one */
+static struct cpuset_debt *debt_slot(const struct mm_struct *mm, const nodemask_t *to)
+{
+	static unsigned int next;
+	int i;
+
+	for (i = 0; i < CPUSET_DEBTS; i++)
+		if (debts[i].mm == mm && nodes_equal(debts[i].to, *to))
+			return &debts[i];
+	for (i = 0; i < CPUSET_DEBTS; i++)
+		if (!debts[i].mm)
+			return &debts[i];
+	return &debts[next++ % CPUSET_DEBTS];
+}
+
 static void debt_add(struct mm_struct *mm, const nodemask_t *from,
 		     const nodemask_t *to, int left)
 {
-	static unsigned int next;
-	struct cpuset_debt *debt = &debts[next++ % CPUSET_DEBTS];
+	struct cpuset_debt *debt = debt_slot(mm, to);
 
-	debt_drop(debt);
 	mmgrab(mm);
+	debt_drop(debt);
 	debt->mm = mm;
 	debt->cred = get_current_cred();
 	debt->left = left;
@@ -152,10 +181,41 @@ static bool debt_pay(struct cpuset_debt *debt)
 	return debt->left <= 0 || debt->left >= before;
 }
 
+/* What still stands then goes by way of swap as well, if the list has that */
+static void debts_late(struct work_struct *work)
+{
+	int i;
+
+	mutex_lock(&debt_lock);
+	for (i = 0; i < CPUSET_DEBTS; i++)
+		if (debts[i].mm && debt_pay(&debts[i]))
+			debt_drop(&debts[i]);
+	mutex_unlock(&debt_lock);
+}
+
+static DECLARE_DELAYED_WORK(debt_work, debts_late);
+
 static bool debt_is_due(const struct cpuset_debt *debt, const nodemask_t *vacated)
 {
 	return debt->mm && (nodes_intersects(debt->to, *vacated) ||
 			    !atomic_read(&debt->mm->mm_users));
+}
+
+static void migrate_or_owe(struct mm_struct *mm, const nodemask_t *from,
+			   const nodemask_t *to)
+{
+	int left, i;
+
+	WRITE_ONCE(debt_waiter, current);
+	left = do_migrate_pages(mm, from, to, MPOL_MF_MOVE_ALL);
+	for (i = 0; i < CPUSET_DEBTS; i++)
+		if (debt_is_due(&debts[i], from) && debt_pay(&debts[i]))
+			debt_drop(&debts[i]);
+	WRITE_ONCE(debt_waiter, NULL);
+	if (left > 0) {
+		debt_add(mm, from, to, left);
+		mod_delayed_work(system_unbound_wq, &debt_work, CPUSET_PATIENCE);
+	}
 }
 
 /**
@@ -170,14 +230,12 @@ static bool debt_is_due(const struct cpuset_debt *debt, const nodemask_t *vacate
 void swapmig_migrate_cpuset(struct mm_struct *mm, const nodemask_t *from,
 			    const nodemask_t *to)
 {
-	int left = do_migrate_pages(mm, from, to, MPOL_MF_MOVE_ALL);
-	int i;
-
-	for (i = 0; i < CPUSET_DEBTS; i++)
-		if (debt_is_due(&debts[i], from) && debt_pay(&debts[i]))
-			debt_drop(&debts[i]);
 	/* A second time, pages of a chain (0,1 to 1,2) would move too far */
-	if (left > 0 && !nodes_intersects(*from, *to) &&
-	    swapmig_makes_room(swapmig_engines()))
-		debt_add(mm, from, to, left);
+	if (!swapmig_makes_room(swapmig_engines()) || nodes_intersects(*from, *to)) {
+		do_migrate_pages(mm, from, to, MPOL_MF_MOVE_ALL);
+		return;
+	}
+	mutex_lock(&debt_lock);
+	migrate_or_owe(mm, from, to);
+	mutex_unlock(&debt_lock);
 }

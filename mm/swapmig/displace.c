@@ -44,8 +44,11 @@
 #define DISPLACE_RESCANS	8
 #define DISPLACE_RESCANS_EACH	2048
 
-/* Pages that left a node by requests, to see whether these get on */
-static atomic_long_t displace_left[MAX_NUMNODES];
+/*
+ * Pages that left a node by requests, to see whether these get on; the last is for
+ * requests that vacate no single node.
+ */
+static atomic_long_t displace_left[MAX_NUMNODES + 1];
 
 /* ------------------------------------------------------------------------- */
 /* Victims                                                                    */
@@ -152,7 +155,7 @@ static long displace_portion(const struct swapmig_goal *goal, int nid, int to,
 	/* There is a hole: it has to rotate first */
 	if (have >= batch && *room < batch)
 		return 0;
-	*room += SWAPMIG_SLACK;
+	*room = min(*room + SWAPMIG_SLACK, budget);
 	return max(min3(pages - have, batch, budget), 0L);
 }
 
@@ -170,15 +173,18 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 	before = scan->scanned;
 	while (!scan->over && !fatal_signal_pending(current) &&
 	       (portion = displace_portion(goal, nid, to, pages, &room))) {
-		unsigned long m, d;
+		unsigned long m, d, taken;
 		LIST_HEAD(move);
 		LIST_HEAD(drop);
 
-		if (!swapmig_victims_isolate(scan, portion, room, &move, &drop))
+		scan->way = goal->displaced;
+		taken = swapmig_victims_isolate(scan, portion, room, &move, &drop);
+		if (!taken)
 			break;
 		d = displace_drop(&drop, nid);
 		m = displace_move(&move, to, room, goal->reason);
 		scan->found += m + d;
+		scan->vain += max(taken, m + d) - (m + d);
 		goal->displaced += m + d;
 		moved += m;
 		dropped += d;
@@ -201,7 +207,7 @@ struct displace_need {
 	unsigned long pages;
 	unsigned long large;	/* the largest of them, on one node */
 	unsigned long more;	/* that compaction wants, to make that of what is free */
-	int from;		/* node of the first */
+	int from;		/* of their nodes the one with most room */
 };
 
 static bool displace_enough(const struct swapmig_goal *goal,
@@ -294,14 +300,15 @@ void swapmig_displace_end(struct swapmig_goal *goal)
  */
 void swapmig_placed(const struct swapmig_goal *goal, unsigned long pages)
 {
-	if (goal->quiet && goal->from != NUMA_NO_NODE)
-		atomic_long_add(pages, &displace_left[goal->from]);
+	if (goal->quiet)
+		atomic_long_add(pages, &displace_left[goal->from == NUMA_NO_NODE ?
+						      MAX_NUMNODES : goal->from]);
 }
 
 /* Pages that have left the nodes of a request by other requests, so far */
 static unsigned long displace_others(const struct swapmig_goal *goal)
 {
-	unsigned long pages = 0;
+	unsigned long pages = atomic_long_read(&displace_left[MAX_NUMNODES]);
 	int nid;
 
 	for_each_node_mask(nid, goal->nodes)
@@ -345,6 +352,18 @@ static bool displace_wait(struct swapmig_goal *goal)
 }
 
 /**
+ * swapmig_nap - let other requests get on for a moment
+ * @goal:	goal of a request
+ *
+ * Context: process; no locks held.  Sleeps.
+ * Return: false if none handles the same folios, or if a fatal signal is pending.
+ */
+bool swapmig_nap(struct swapmig_goal *goal)
+{
+	return swapmig_quiet(goal) && swapmig_run_others(goal) && displace_nap(goal);
+}
+
+/**
  * swapmig_crowded - let others get on who handle the same folios
  * @goal:	goal of a request that could not place all of its folios in this sweep
  *
@@ -370,22 +389,31 @@ bool swapmig_crowded(struct swapmig_goal *goal)
 
 /* Returns the number of pages that need room */
 static unsigned long displace_ask(struct list_head *folios,
+				  const struct swapmig_goal *goal,
 				  struct displace_need *need)
 {
+	nodemask_t nodes = NODE_MASK_NONE;
+	long room = LONG_MIN;
 	struct folio *folio;
+	int nid;
 
 	*need = (struct displace_need) { .from = NUMA_NO_NODE };
 	list_for_each_entry(folio, folios, lru) {
 		unsigned long pages = folio_nr_pages(folio);
 
-		/* Those have a pool of their own, and these never move */
-		if (folio_test_hugetlb(folio) || swapmig_pinned(folio))
+		/* Those have a pool of their own, as long as it has one; these stay */
+		if ((folio_test_hugetlb(folio) && !goal->no_huge) ||
+		    folio_order(folio) > MAX_PAGE_ORDER || swapmig_pinned(folio))
 			continue;
-		if (!need->pages)
-			need->from = folio_nid(folio);
+		node_set(folio_nid(folio), nodes);
 		need->pages += pages;
 		need->large = max(need->large, pages);
 	}
+	for_each_node_mask(nid, nodes)
+		if (swapmig_node_room(nid) > room) {
+			room = swapmig_node_room(nid);
+			need->from = nid;
+		}
 	if (need->large > 1UL << PAGE_ALLOC_COSTLY_ORDER)
 		need->more = 2 * need->large;
 	return need->pages;
@@ -441,7 +469,7 @@ int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
 	unsigned long left;
 	int tries = 0;
 
-	left = displace_ask(folios, &need);
+	left = displace_ask(folios, goal, &need);
 	if (goal->first)
 		goal->asked += left;
 	while (left && tries < DISPLACE_TRIES && !fatal_signal_pending(current)) {
@@ -450,7 +478,7 @@ int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
 		if (!displace_enough(goal, &need))
 			made = displace_make_room(goal, &need);
 		swapmig_batches(folios, goal, swapmig_direct);
-		left = displace_ask(folios, &need);
+		left = displace_ask(folios, goal, &need);
 		if (left < before) {
 			swapmig_placed(goal, before - left);
 			goal->got += before - left;

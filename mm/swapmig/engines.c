@@ -159,6 +159,23 @@ bool swapmig_swaps(u32 list)
 }
 
 /**
+ * swapmig_without_swap - a list without its engines that send pages through swap
+ * @list:	packed list
+ *
+ * Return: the packed list, which may be empty.
+ */
+u32 swapmig_without_swap(u32 list)
+{
+	unsigned int nr = 0;
+	u32 new = 0;
+
+	for (; list; list >>= ENGINE_BITS)
+		if (!engines[(list & ENGINE_MASK) - 1].swaps)
+			new |= (list & ENGINE_MASK) << (nr++ * ENGINE_BITS);
+	return new;
+}
+
+/**
  * swapmig_makes_room - does a list have an engine that makes room on full nodes?
  * @list:	packed list
  *

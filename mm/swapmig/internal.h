@@ -6,6 +6,7 @@
 #define _MM_SWAPMIG_INTERNAL_H
 
 #include <linux/fs.h>
+#include <linux/memcontrol.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/shmem_fs.h>
@@ -53,25 +54,27 @@ struct swapmig_scan {
 	const struct mm_struct *mm;	/* asks for room */
 	int nid;
 	int to;
-	struct mem_cgroup *own;		/* if @confined, the only one to scan */
+	struct mem_cgroup *own;		/* if @confined, the one whose folios may move */
 	struct mem_cgroup *memcg;	/* present one, if @inside */
 	const struct folio *first;	/* of the list; only to compare */
 	int lap;
 	unsigned int stage;		/* of a lap: a sort of list, in all cgroups */
 	int list;			/* of that sort, in the present cgroup */
 	bool running;
-	bool confined;			/* only folios that are charged to @own */
+	bool confined;			/* only folios that are charged to @own move */
+	bool any;			/* also what is warm, for this once */
 	bool inside;			/* a stage has begun, and is at @memcg */
 	bool end;			/* of the list has been reached */
 	bool over;			/* there is nobody, until something changes */
-	bool spared;			/* some may be had in a later lap */
 	bool leaving;			/* some are about to be moved elsewhere */
 	unsigned long turn;		/* pages looked at since @first */
 	unsigned long size;		/* of the list, or more, as it began */
 	long room;			/* that the other node has */
 	unsigned long blocked;		/* pages that would go, but for that */
 	unsigned long scanned;		/* pages looked at in all */
+	unsigned long since;		/* the same when the lap began */
 	unsigned long pried;		/* the same before this search */
+	unsigned long way;		/* pages that made way for the request */
 	unsigned long vain;		/* pages of this lap that a later one may take */
 	unsigned long found;		/* pages of this lap that made way */
 };
@@ -172,6 +175,7 @@ bool swapmig_makes_room(u32 list);
 void swapmig_goal_node(struct swapmig_goal *goal,
 		       struct migration_target_control *mtc, int nid);
 bool swapmig_swaps(u32 list);
+u32 swapmig_without_swap(u32 list);
 int swapmig_batches(struct list_head *folios, struct swapmig_goal *goal,
 		    int (*place)(struct list_head *folios,
 				 struct swapmig_goal *goal));
@@ -252,6 +256,12 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 				      struct list_head *drop);
 void swapmig_victims_stop(struct swapmig_scan *scan);
 
+/* Are these lists those of a memory cgroup that the caller may not push? */
+static inline bool swapmig_scan_foreign(const struct swapmig_scan *scan)
+{
+	return scan->confined && !mem_cgroup_disabled() && scan->memcg != scan->own;
+}
+
 void swapmig_run(struct swapmig_goal *goal);
 void swapmig_run_to(struct swapmig_goal *goal, const nodemask_t *nodes);
 void swapmig_run_end(struct swapmig_goal *goal);
@@ -264,6 +274,7 @@ enum swapmig_verdict swapmig_judge(struct folio *folio,
 				   struct swapmig_scan *scan);
 
 void swapmig_placed(const struct swapmig_goal *goal, unsigned long pages);
+bool swapmig_nap(struct swapmig_goal *goal);
 bool swapmig_crowded(struct swapmig_goal *goal);
 void swapmig_displace_end(struct swapmig_goal *goal);
 
@@ -304,6 +315,16 @@ static inline void swapmig_placed(const struct swapmig_goal *goal,
 {
 }
 
+static inline bool swapmig_run_others(const struct swapmig_goal *goal)
+{
+	return false;
+}
+
+static inline bool swapmig_nap(struct swapmig_goal *goal)
+{
+	return false;
+}
+
 static inline bool swapmig_crowded(struct swapmig_goal *goal)
 {
 	return false;
@@ -326,6 +347,19 @@ static inline bool swapmig_quiet(const struct swapmig_goal *goal)
 void swapmig_start_writeback(struct list_head *folios);
 int swapmig_wait(struct list_head *folios, struct swapmig_goal *goal);
 bool swapmig_busy(struct folio *folio);
+
+/* ------------------------------------------------------------------------- */
+/* cpuset.c: what a changed cpuset asks for                                   */
+/* ------------------------------------------------------------------------- */
+
+#ifdef CONFIG_CPUSETS
+bool swapmig_cpuset_waits(void);
+#else
+static inline bool swapmig_cpuset_waits(void)
+{
+	return false;
+}
+#endif
 
 /* ------------------------------------------------------------------------- */
 /* lru.c: folios that leave the LRU for a request, and come back              */

@@ -98,7 +98,7 @@ bool swapmig_run_all_wait(void)
  * the other does.
  *
  * Return: true if one moves the same address space, or pages to or from the same
- * nodes.
+ * nodes, as far as these are known.
  */
 bool swapmig_run_others(const struct swapmig_goal *goal)
 {
@@ -112,7 +112,8 @@ bool swapmig_run_others(const struct swapmig_goal *goal)
 		if (other->mm == goal->mm && goal->from != NUMA_NO_NODE &&
 		    node_isset(goal->from, other->nodes))
 			continue;
-		others |= other->mm == goal->mm ||
+		others |= other->from == NUMA_NO_NODE || goal->from == NUMA_NO_NODE ||
+			  other->mm == goal->mm ||
 			  nodes_intersects(other->nodes, goal->nodes) ||
 			  (other->from != NUMA_NO_NODE &&
 			   node_isset(other->from, goal->nodes)) ||
@@ -127,7 +128,7 @@ bool swapmig_run_others(const struct swapmig_goal *goal)
  * swapmig_run_vacated - are pages about to leave where others want to go?
  * @goal:	goal of a request under way
  *
- * Return: true if another request vacates one of its nodes.
+ * Return: true if another request vacates one of its nodes, or may do so.
  */
 bool swapmig_run_vacated(const struct swapmig_goal *goal)
 {
@@ -136,8 +137,8 @@ bool swapmig_run_vacated(const struct swapmig_goal *goal)
 
 	spin_lock(&running_lock);
 	list_for_each_entry(other, &running, running)
-		vacated |= other != goal && other->from != NUMA_NO_NODE &&
-			   node_isset(other->from, goal->nodes);
+		vacated |= other != goal && (other->from == NUMA_NO_NODE ||
+					     node_isset(other->from, goal->nodes));
 	spin_unlock(&running_lock);
 	return vacated;
 }
@@ -176,6 +177,8 @@ bool swapmig_wanted(int from, int to)
  * @forbidden:	a policy, a cpuset or a request keeps it on @from
  * @wants:	a policy, a cpuset or a request wants it on @to
  * @leaving:	a request is about to move it elsewhere
+ * @perhaps:	a request may be about to, of which it is not known which pages it
+ *		moves
  * @busy:	somebody holds a lock: it may go another time
  * @age:	look whether it was touched, and forget it
  * @warm:	touched since the last look, or better off on @from
@@ -189,6 +192,7 @@ struct look {
 	bool forbidden;
 	bool wants;
 	bool leaving;
+	bool perhaps;
 	bool busy;
 	bool age;
 	bool warm;
@@ -205,8 +209,10 @@ static void ask_requests(struct mm_struct *mm, struct look *look)
 		/* It may have been placed a moment ago */
 		if (mm == look->mm || node_isset(look->from, goal->were))
 			look->forbidden = true;
+		else if (goal->from == NUMA_NO_NODE)
+			/* Where it belongs is for policies to say */
+			look->perhaps |= !nodes_empty(goal->nodes);
 		else if (goal->from != look->from)
-			/* What is not a node to vacate is for policies to say */
 			continue;
 		else if (node_isset(look->to, goal->nodes))
 			look->wants = true;
@@ -351,14 +357,10 @@ static void look_shmem(struct folio *folio, struct look *look)
 }
 
 /* Nobody maps it, so its cgroup, and its file, are all that is known */
-static bool look_unmapped(struct folio *folio, const struct swapmig_scan *scan,
-			  struct look *look)
+static bool look_unmapped(struct folio *folio, struct look *look)
 {
 	/* Only page table entries would know the policy of what is in swap */
 	if (folio_test_anon(folio) || !folio->mapping)
-		return false;
-	/* All users' page cache is charged to the root */
-	if (scan->confined && (!scan->own || mem_cgroup_is_root(scan->own)))
 		return false;
 	if (shmem_mapping(folio->mapping))
 		look_shmem(folio, look);
@@ -367,10 +369,17 @@ static bool look_unmapped(struct folio *folio, const struct swapmig_scan *scan,
 	return true;
 }
 
+/* Clean page cache, which anybody's allocation may evict */
+static bool may_drop(struct folio *folio)
+{
+	return !folio_mapped(folio) && !folio_test_swapbacked(folio) &&
+	       !folio_test_dirty(folio);
+}
+
 /**
  * swapmig_judge - may this folio make way?
  * @folio:	a folio on an LRU list
- * @scan:	the scan that met it; @scan->spared and leaving are updated
+ * @scan:	the scan that met it; @scan->vain and leaving are updated
  *
  * Context: process; @folio locked, with a reference.  The locks of the reverse
  * map and mmap_lock are only tried.
@@ -378,6 +387,7 @@ static bool look_unmapped(struct folio *folio, const struct swapmig_scan *scan,
  */
 enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *scan)
 {
+	bool rootless = scan->confined && (!scan->own || mem_cgroup_is_root(scan->own));
 	bool wanted = scan->lap == SWAPMIG_LAP_WANTED;
 	bool cold = scan->lap < SWAPMIG_LAP_WARM;
 	bool mapped = folio_mapped(folio);
@@ -385,7 +395,7 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 		.from = scan->nid,
 		.to = scan->to,
 		.mm = scan->mm,
-		.own = scan->confined,
+		.own = rootless,
 		.uid = current_uid(),
 		.age = cold && !wanted,
 	};
@@ -393,27 +403,29 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 	if (folio_nid(folio) != scan->nid || !folio_evictable(folio) ||
 	    folio_test_writeback(folio) || swapmig_pinned(folio))
 		return SWAPMIG_STAYS;
+	/* All users' page cache is charged to the root */
+	if ((swapmig_scan_foreign(scan) || (rootless && !mapped)) && !may_drop(folio))
+		return SWAPMIG_STAYS;
 
 	if (mapped)
 		look_mapped(folio, &look);
-	else if (wanted || !look_unmapped(folio, scan, &look))
+	else if (wanted || !look_unmapped(folio, &look))
 		return SWAPMIG_STAYS;
 	if (look.busy)
-		scan->spared = true;
+		scan->vain += folio_nr_pages(folio);
 	/* Also what is forbidden: where it goes may not be here */
-	if (look.leaving)
+	if (look.leaving || (look.forbidden && look.perhaps))
 		scan->leaving = true;
 	if (look.forbidden || look.busy || (look.leaving && !look.wants))
 		goto stays;
-	if (!look.wants && (wanted || (cold && look.warm))) {
-		scan->spared = true;
+	if (!look.wants && (wanted || (cold && look.warm && !scan->any))) {
 		scan->vain += folio_nr_pages(folio);
 		goto stays;
 	}
-	if (cold && !look.wants && !mapped && !folio_test_swapbacked(folio) &&
-	    !folio_test_dirty(folio))
+	if (cold && !look.wants && !look.warm && may_drop(folio))
 		return SWAPMIG_DROPS;
-	return SWAPMIG_MOVES;
+	if (!swapmig_scan_foreign(scan) && !(rootless && !mapped))
+		return SWAPMIG_MOVES;
 stays:
 	/* The page tables do not say it any more */
 	if (mapped && look.warm)

@@ -24,6 +24,9 @@
 /* A page that comes and goes is looked at so often */
 #define PAGES_LOOKS	3
 
+/* One that another request has in hand is waited for so often */
+#define PAGES_NAPS	32
+
 /**
  * struct swapmig_pages - a call of move_pages(2)
  * @mm:		address space
@@ -308,12 +311,34 @@ static bool pages_stuck(const struct swapmig_pages *sp, const void __user *addr)
 	       (unsigned long)addr < sp->stuck.end;
 }
 
+/* Is a page that cannot be isolated in the hands of another request?  Then nap. */
+static bool pages_in_hand(struct swapmig_pages *sp, const void __user *p, int ret)
+{
+	struct vm_area_struct *vma;
+	unsigned long addr;
+	int where = ret;
+
+	if ((ret != -EBUSY && ret != -ENOENT) || !sp->goal.quiet ||
+	    !swapmig_run_others(&sp->goal))
+		return false;
+	if (ret == -ENOENT) {
+		if (mmap_read_lock_killable(sp->mm))
+			return false;
+		addr = (unsigned long)untagged_addr_remote(sp->mm, p);
+		vma = vma_lookup(sp->mm, addr);
+		if (vma)
+			where = swapmig_absent(vma, addr);
+		mmap_read_unlock(sp->mm);
+	}
+	return (where == -EBUSY || where == -EAGAIN) && swapmig_nap(&sp->goal);
+}
+
 /* The page at index @i of the caller's arrays.  Returns 0, or an errno that ends it. */
 static int pages_one(struct swapmig_pages *sp, unsigned long i,
 		     const nodemask_t *allowed)
 {
 	const void __user *addr;
-	int node, err, ret;
+	int node, err, ret, naps;
 
 	err = pages_get(sp, i, &addr, &node);
 	if (err)
@@ -340,6 +365,8 @@ static int pages_one(struct swapmig_pages *sp, unsigned long i,
 			return err;
 		ret = pages_stuck(sp, addr) ? sp->stuck.status : pages_add(sp, addr, i);
 	}
+	for (naps = 0; naps < PAGES_NAPS && pages_in_hand(sp, addr, ret); naps++)
+		ret = pages_add(sp, addr, i);
 	return ret > 0 ? 0 : pages_store(sp, i, ret ?: node);
 }
 

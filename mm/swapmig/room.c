@@ -159,6 +159,15 @@ static gfp_t order_gfp(unsigned int order)
 	return order > PAGE_ALLOC_COSTLY_ORDER ? __GFP_DIRECT_RECLAIM | __GFP_NORETRY : 0;
 }
 
+static bool pool_has(struct folio *src, int nid)
+{
+#ifdef CONFIG_HUGETLB_PAGE
+	return folio_test_hugetlb(src) && folio_hstate(src)->free_huge_pages_node[nid];
+#else
+	return false;
+#endif
+}
+
 /* One of hugetlbfs comes out of its pool, or else out of the room of the node */
 static struct folio *alloc_on(struct folio *src, int nid)
 {
@@ -166,11 +175,11 @@ static struct folio *alloc_on(struct folio *src, int nid)
 	unsigned int order = folio_order(src);
 	gfp_t gfp = quiet_gfp(nid) | order_gfp(order);
 
+	if (order && swapmig_node_room(nid) < 1L << order && !pool_has(src, nid))
+		return NULL;
 	if (folio_test_hugetlb(src))
 		return alloc_hugetlb_folio_nodemask(folio_hstate(src), nid,
 						    (nodemask_t *)&nodes, gfp, false);
-	if (order && swapmig_node_room(nid) < 1L << order)
-		return NULL;
 	return __folio_alloc(gfp, order, nid, NULL);
 }
 

@@ -63,6 +63,9 @@ void swapmig_begin(struct swapmig_goal *goal, struct mm_struct *mm, int from)
 	goal->pid = stats_pid(mm);
 	goal->mm = mm;
 	goal->quiet = swapmig_makes_room(goal->engines);
+	/* There may be room as soon as another cpuset has changed */
+	if (goal->quiet && swapmig_cpuset_waits())
+		goal->engines = swapmig_without_swap(goal->engines);
 	if (goal->quiet)
 		swapmig_run(goal);
 	if (trace_swapmig_request_start_enabled()) {

@@ -24,13 +24,22 @@
 #define VICTIMS_PEEK		32
 
 /*
- * A node may be large and all of it in use: so many pages that may go, but are warm,
- * the cold laps see before they give up, and some more for each that made way.
+ * What is cold has to be looked at twice to be known.  So as not to look at all of a
+ * large node for a few pages, after so many in vain for each that is wanted others
+ * are taken as well.
  */
-#define VICTIMS_COLD_PAGES	((64UL << 20) / PAGE_SIZE)
-#define VICTIMS_COLD_EACH	32
+#define VICTIMS_EACH		32
 
-/* Who may only push its own pages, and finds them among all others', looks at these */
+/* Where no more than one of so many may go, two laps are enough */
+#define VICTIMS_FEW		8UL
+
+/* The same for what other requests want, in a lap of its own */
+#define VICTIMS_WANTED_PAGES	((64UL << 20) / PAGE_SIZE)
+
+/*
+ * Who may only push its own pages, and finds them among all others', looks at so
+ * many, and VICTIMS_EACH more for each that made way.
+ */
 #define VICTIMS_PRIED_PAGES	((128UL << 20) / PAGE_SIZE)
 
 /* Pages that find no room, before it is no use to look for some that need none */
@@ -117,6 +126,9 @@ static struct list_head *victims_list(const struct swapmig_scan *scan,
 {
 	enum lru_list lru = victims_stages[scan->stage];
 
+	/* Of others no more than clean page cache may go */
+	if (swapmig_scan_foreign(scan) && !is_file_lru(lru))
+		return NULL;
 	if (lru_gen_enabled())
 		return victims_gen(lruvec, lru, scan->list);
 	return scan->list ? NULL : &lruvec->lists[lru];
@@ -171,7 +183,7 @@ static bool victims_protected(const struct swapmig_scan *scan)
 	struct task_struct *task = current;
 	bool protected = false;
 
-	if (scan->confined || !memcg || mem_cgroup_is_root(memcg))
+	if (!memcg || mem_cgroup_is_root(memcg) || memcg == scan->own)
 		return false;
 	rcu_read_lock();
 	/* A worker acts for the process that it moves */
@@ -194,30 +206,31 @@ static bool victims_next_memcg(struct swapmig_scan *scan)
 	scan->inside = true;
 	if (mem_cgroup_disabled())
 		return first;
-	if (scan->confined) {
-		scan->memcg = scan->own;
-		return first;
-	}
 	scan->memcg = mem_cgroup_iter(NULL, first ? NULL : scan->memcg, NULL);
 	return scan->memcg;
 }
 
-/* Without a cgroup of its own, whose folios stand on lists of their own */
+/* The folios of a cgroup of its own stand on lists of their own */
 static bool victims_prying(const struct swapmig_scan *scan)
 {
-	return scan->confined && scan->pried + scan->scanned > VICTIMS_PRIED_PAGES &&
-	       (!scan->own || mem_cgroup_is_root(scan->own));
+	return scan->confined && scan->pried + scan->scanned >
+				 VICTIMS_PRIED_PAGES + VICTIMS_EACH * scan->way &&
+	       (swapmig_scan_foreign(scan) || !scan->own ||
+		mem_cgroup_is_root(scan->own));
 }
 
 /* False when nobody is left to make way */
 static bool victims_next_lap(struct swapmig_scan *scan)
 {
-	bool found = scan->found, spared = scan->spared;
+	unsigned long looked = scan->scanned - scan->since;
+	unsigned long found = scan->found, may = found + scan->vain;
+	/* Hardly any may go: another look at all of them is not worth it */
+	bool few = may * VICTIMS_FEW <= looked;
 
 	scan->stage = 0;
 	scan->vain = 0;
 	scan->found = 0;
-	scan->spared = false;
+	scan->since = scan->scanned;
 	if (scan->blocked)
 		/* Once more, when the other node has room */
 		return true;
@@ -225,11 +238,15 @@ static bool victims_next_lap(struct swapmig_scan *scan)
 		scan->lap = 0;
 		return true;
 	}
-	if (!found && !spared)
+	if (!may || (few && scan->lap >= SWAPMIG_LAP_WARM))
 		return false;
-	/* After one that found some there may be more */
-	scan->lap = found && scan->lap >= SWAPMIG_LAP_WARM ? SWAPMIG_LAP_ANY :
-							     scan->lap + 1;
+	if (few)
+		scan->lap = SWAPMIG_LAP_WARM;
+	else if (found && scan->lap >= SWAPMIG_LAP_WARM)
+		/* There may be more */
+		scan->lap = SWAPMIG_LAP_ANY;
+	else
+		scan->lap++;
 	return scan->lap < VICTIMS_LAPS;
 }
 
@@ -273,10 +290,10 @@ static int victims_advance(struct swapmig_scan *scan)
  */
 void swapmig_victims_stop(struct swapmig_scan *scan)
 {
+	if (scan->memcg)
+		mem_cgroup_iter_break(NULL, scan->memcg);
 	if (scan->confined)
 		mem_cgroup_put(scan->own);
-	else if (scan->memcg)
-		mem_cgroup_iter_break(NULL, scan->memcg);
 	*scan = (struct swapmig_scan) { .nid = NUMA_NO_NODE };
 }
 
@@ -310,23 +327,24 @@ void swapmig_victims_start(struct swapmig_scan *scan,
 					   current->mm);
 }
 
-/* A large node without cold pages: begin with its lists again, and take what is warm */
-static void victims_give_up_cold(struct swapmig_scan *scan)
+/* Nothing of what others want is near: begin with the lists again, for what is cold */
+static void victims_give_up_wanted(struct swapmig_scan *scan)
 {
-	if (scan->lap >= SWAPMIG_LAP_WARM ||
-	    scan->vain <= VICTIMS_COLD_PAGES + VICTIMS_COLD_EACH * scan->found)
+	if (scan->lap != SWAPMIG_LAP_WANTED ||
+	    scan->scanned - scan->since <= VICTIMS_WANTED_PAGES +
+					   VICTIMS_EACH * scan->found)
 		return;
-	if (!scan->confined && scan->memcg)
+	if (scan->memcg)
 		mem_cgroup_iter_break(NULL, scan->memcg);
 	scan->memcg = NULL;
 	scan->inside = false;
 	scan->end = false;
 	scan->list = -1;
 	scan->stage = 0;
-	scan->lap = scan->lap == SWAPMIG_LAP_WANTED ? 0 : SWAPMIG_LAP_WARM;
+	scan->lap = 0;
 	scan->vain = 0;
 	scan->found = 0;
-	scan->spared = false;
+	scan->since = scan->scanned;
 }
 
 /* A folio that may move, once there is room for it on the other node */
@@ -339,7 +357,7 @@ static bool victims_fits(struct swapmig_scan *scan, struct folio *folio)
 		if (pages == 1 || scan->room <= 0)
 			scan->blocked += pages;
 		else if (scan->lap < SWAPMIG_LAP_ANY)
-			scan->spared = true;
+			scan->vain += pages;
 		else
 			goto fits;
 		return false;
@@ -356,7 +374,7 @@ static unsigned long victims_take(struct swapmig_scan *scan, struct folio *folio
 	enum swapmig_verdict verdict;
 
 	if (!folio_trylock(folio)) {
-		scan->spared = true;
+		scan->vain += folio_nr_pages(folio);
 		return 0;
 	}
 	verdict = swapmig_judge(folio, scan);
@@ -390,11 +408,12 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 				      struct list_head *drop)
 {
 	struct folio *folios[VICTIMS_PEEK];
-	unsigned long taken = 0;
+	unsigned long taken = 0, begin = scan->scanned;
 	bool vain = false;
 
 	scan->room = room;
 	scan->blocked = 0;
+	scan->any = false;
 	while (taken < pages && scan->blocked < VICTIMS_BLOCKED_PAGES &&
 	       !fatal_signal_pending(current)) {
 		unsigned long before = taken;
@@ -424,13 +443,16 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 		/* No more than are wanted, as long as they may go */
 		nr = victims_peek(scan, folios, vain ? ULONG_MAX : pages - taken);
 		for (i = 0; i < nr; i++) {
-			/* A few of them may be looked at for nothing */
 			if (taken < pages)
 				taken += victims_take(scan, folios[i], move, drop);
+			else
+				/* For the next lap, as it is at the other end now */
+				scan->vain += folio_nr_pages(folios[i]);
 			folio_put(folios[i]);
 		}
 		vain = taken == before;
-		victims_give_up_cold(scan);
+		scan->any = scan->scanned - begin > VICTIMS_EACH * pages;
+		victims_give_up_wanted(scan);
 		cond_resched();
 	}
 	return taken;

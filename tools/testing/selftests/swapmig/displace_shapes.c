@@ -234,6 +234,40 @@ TEST_F(shapes, move_pages)
 	free(status);
 }
 
+/* Two calls at the same time, each from a process of its own */
+TEST_F(shapes, move_pages_at_once)
+{
+	size_t len = part(ROOM, 85);
+	int *status = calloc(SM_PAGES(len), sizeof(*status));
+	int child = -1;
+	long i, wrong = 0;
+	pid_t pid;
+
+	ASSERT_NE(NULL, status);
+	START(&self->a, len, 0, 1);
+	START(&self->b, len, 1, 2);
+	quiet_begin(&self->q);
+	pid = sm_fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		long left = status_of(&self->b, 0, status);
+
+		for (i = 0; i < SM_PAGES(len); i++)
+			left += status[i] != 0;
+		_exit(left ? 1 : 0);
+	}
+	EXPECT_EQ(0, status_of(&self->a, 1, status));
+	for (i = 0; i < SM_PAGES(len); i++)
+		wrong += status[i] != 1;
+	EXPECT_EQ(0, wrong);
+	EXPECT_EQ(pid, waitpid(pid, &child, 0));
+	EXPECT_EQ(0, child);
+	EXPECT_QUIET(&self->q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_HOME(&self->b, 0, 2);
+	free(status);
+}
+
 /* For few pages as many make way as the node lacked of its watermark before. */
 TEST_F(shapes, few_pages)
 {
@@ -319,7 +353,6 @@ TEST_F(shapes, cpusets)
 	ASSERT_EQ(0, sm_group_join(GROUP("b"), self->b.pid));
 	ASSERT_EQ(0, sm_peer(&self->a, SM_ORD_FILL, 0, 1));
 	ASSERT_EQ(0, sm_peer(&self->b, SM_ORD_FILL, 1, 2));
-	ASSERT_EQ(0, sm_swap_off());
 	quiet_begin(&self->q);
 	EXPECT_EQ(0, sm_group_set(GROUP("a"), "cpuset.mems", "1"));
 	EXPECT_EQ(0, sm_group_set(GROUP("b"), "cpuset.mems", "0"));

@@ -83,7 +83,7 @@ void swapmig_flush_later(struct workqueue_struct *wq)
 static struct cpuset_debt {
 	struct mm_struct *mm;		/* with mmgrab(), or NULL */
 	const struct cred *cred;
-	int left;			/* folios, which some day are none */
+	unsigned long due;		/* jiffies; then by way of swap as well */
 	nodemask_t from;
 	nodemask_t to;
 } debts[CPUSET_DEBTS];
@@ -113,7 +113,7 @@ static void debt_drop(struct cpuset_debt *debt)
 	debt->mm = NULL;
 }
 
-/* A process has one debt for each of its targets; an old one gives way to a new one */
+/* A process has one debt for each of its targets; an old one is paid for a new one */
 static struct cpuset_debt *debt_slot(const struct mm_struct *mm, const nodemask_t *to)
 {
 	static unsigned int next;
@@ -126,20 +126,6 @@ static struct cpuset_debt *debt_slot(const struct mm_struct *mm, const nodemask_
 		if (!debts[i].mm)
 			return &debts[i];
 	return &debts[next++ % CPUSET_DEBTS];
-}
-
-static void debt_add(struct mm_struct *mm, const nodemask_t *from,
-		     const nodemask_t *to, int left)
-{
-	struct cpuset_debt *debt = debt_slot(mm, to);
-
-	mmgrab(mm);
-	debt_drop(debt);
-	debt->mm = mm;
-	debt->cred = get_current_cred();
-	debt->left = left;
-	debt->from = *from;
-	debt->to = *to;
 }
 
 /* Its cpuset may have changed once more */
@@ -162,38 +148,68 @@ static bool debt_stands(const struct cpuset_debt *debt)
 	return stands;
 }
 
-/* Returns true if all is settled, or never will be */
+/* Returns true if all is settled */
 static bool debt_pay(struct cpuset_debt *debt)
 {
-	int before = debt->left;
 	const struct cred *old;
+	int left = 0;
 
 	if (!mmget_not_zero(debt->mm))
 		return true;
-	debt->left = 0;
 	if (debt_stands(debt)) {
 		old = override_creds(debt->cred);
-		debt->left = do_migrate_pages(debt->mm, &debt->from, &debt->to,
-					      MPOL_MF_MOVE_ALL);
+		left = do_migrate_pages(debt->mm, &debt->from, &debt->to,
+					MPOL_MF_MOVE_ALL);
 		revert_creds(old);
 	}
 	mmput(debt->mm);
-	return debt->left <= 0 || debt->left >= before;
+	return left <= 0;
 }
+
+static void debts_late(struct work_struct *work);
+static DECLARE_DELAYED_WORK(debt_work, debts_late);
 
 /* What still stands then goes by way of swap as well, if the list has that */
 static void debts_late(struct work_struct *work)
 {
+	bool more = false;
 	int i;
 
 	mutex_lock(&debt_lock);
-	for (i = 0; i < CPUSET_DEBTS; i++)
-		if (debts[i].mm && debt_pay(&debts[i]))
-			debt_drop(&debts[i]);
+	for (i = 0; i < CPUSET_DEBTS; i++) {
+		if (!debts[i].mm)
+			continue;
+		if (time_before(jiffies, debts[i].due)) {
+			more = true;
+			continue;
+		}
+		debt_pay(&debts[i]);
+		debt_drop(&debts[i]);
+	}
 	mutex_unlock(&debt_lock);
+	if (more)
+		queue_delayed_work(system_unbound_wq, &debt_work, CPUSET_PATIENCE);
 }
 
-static DECLARE_DELAYED_WORK(debt_work, debts_late);
+static void debt_add(struct mm_struct *mm, const nodemask_t *from,
+		     const nodemask_t *to)
+{
+	struct cpuset_debt *debt = debt_slot(mm, to);
+	nodemask_t all = *from;
+
+	mmgrab(mm);
+	if (debt->mm == mm)
+		nodes_or(all, all, debt->from);
+	else if (debt->mm)
+		debt_pay(debt);
+	debt_drop(debt);
+	debt->mm = mm;
+	debt->cred = get_current_cred();
+	debt->due = jiffies + CPUSET_PATIENCE;
+	debt->from = all;
+	debt->to = *to;
+	queue_delayed_work(system_unbound_wq, &debt_work, CPUSET_PATIENCE);
+}
 
 static bool debt_is_due(const struct cpuset_debt *debt, const nodemask_t *vacated)
 {
@@ -212,10 +228,8 @@ static void migrate_or_owe(struct mm_struct *mm, const nodemask_t *from,
 		if (debt_is_due(&debts[i], from) && debt_pay(&debts[i]))
 			debt_drop(&debts[i]);
 	WRITE_ONCE(debt_waiter, NULL);
-	if (left > 0) {
-		debt_add(mm, from, to, left);
-		mod_delayed_work(system_unbound_wq, &debt_work, CPUSET_PATIENCE);
-	}
+	if (left > 0)
+		debt_add(mm, from, to);
 }
 
 /**

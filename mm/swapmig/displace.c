@@ -195,7 +195,7 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 	goal->leaving |= scan->leaving;
 	if (scan->scanned == before)
 		return 0;
-	goal->scanned += scan->scanned - before;
+	goal->pried = max(goal->pried, scan->pried);
 	swapmig_count_displaced(moved, dropped, scan->scanned - before);
 	trace_swapmig_displace(goal->pid, nid, to, pages, scan->scanned - before,
 			       moved, dropped);
@@ -360,7 +360,10 @@ static bool displace_wait(struct swapmig_goal *goal)
  */
 bool swapmig_nap(struct swapmig_goal *goal)
 {
-	return swapmig_quiet(goal) && swapmig_run_others(goal) && displace_nap(goal);
+	if (!swapmig_quiet(goal) || !swapmig_run_others(goal))
+		return false;
+	schedule_timeout_killable(DISPLACE_NAP);
+	return !fatal_signal_pending(current);
 }
 
 /**

@@ -159,19 +159,25 @@ bool swapmig_swaps(u32 list)
 }
 
 /**
- * swapmig_without_swap - a list without its engines that send pages through swap
+ * swapmig_without_swap - what comes before pages go by way of swap for want of room
  * @list:	packed list
  *
- * Return: the packed list, which may be empty.
+ * Return: the packed list, without those engines that send pages through swap and
+ * stand after one that makes room.
  */
 u32 swapmig_without_swap(u32 list)
 {
+	bool room = false;
 	unsigned int nr = 0;
 	u32 new = 0;
 
-	for (; list; list >>= ENGINE_BITS)
-		if (!engines[(list & ENGINE_MASK) - 1].swaps)
+	for (; list; list >>= ENGINE_BITS) {
+		const struct swapmig_engine *engine = &engines[(list & ENGINE_MASK) - 1];
+
+		if (!engine->swaps || !room)
 			new |= (list & ENGINE_MASK) << (nr++ * ENGINE_BITS);
+		room |= engine->makes_room;
+	}
 	return new;
 }
 

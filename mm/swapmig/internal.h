@@ -66,6 +66,7 @@ struct swapmig_scan {
 	bool inside;			/* a stage has begun, and is at @memcg */
 	bool end;			/* of the list has been reached */
 	bool over;			/* there is nobody, until something changes */
+	bool sized;			/* some were too large for the room */
 	bool leaving;			/* some are about to be moved elsewhere */
 	unsigned long turn;		/* pages looked at since @first */
 	unsigned long size;		/* of the list, or more, as it began */
@@ -73,7 +74,7 @@ struct swapmig_scan {
 	unsigned long blocked;		/* pages that would go, but for that */
 	unsigned long scanned;		/* pages looked at in all */
 	unsigned long since;		/* the same when the lap began */
-	unsigned long pried;		/* the same before this search */
+	unsigned long pried;		/* of these, others', in all searches */
 	unsigned long way;		/* pages that made way for the request */
 	unsigned long vain;		/* pages of this lap that a later one may take */
 	unsigned long found;		/* pages of this lap that made way */
@@ -107,7 +108,7 @@ struct swapmig_scan {
  * @lacked:	pages that their nodes lacked before, for which others have to go as well
  * @met:	nodes that were asked for what they lack
  * @displaced:	pages that made way for them
- * @scanned:	pages that were looked at
+ * @pried:	pages of others that were looked at
  * @got:	pages that were placed into the room they left
  * @rescans:	looks at all of a node, for others have got on
  * @naps:	for other requests, since a page was placed
@@ -146,7 +147,7 @@ struct swapmig_goal {
 	unsigned long lacked;
 	nodemask_t met;
 	unsigned long displaced;
-	unsigned long scanned;
+	unsigned long pried;
 	unsigned long got;
 	unsigned int rescans;
 	int crowded;

@@ -388,6 +388,7 @@ static bool may_drop(struct folio *folio)
 enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *scan)
 {
 	bool rootless = scan->confined && (!scan->own || mem_cgroup_is_root(scan->own));
+	bool limited = swapmig_scan_foreign(scan);
 	bool wanted = scan->lap == SWAPMIG_LAP_WANTED;
 	bool cold = scan->lap < SWAPMIG_LAP_WARM;
 	bool mapped = folio_mapped(folio);
@@ -395,7 +396,7 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 		.from = scan->nid,
 		.to = scan->to,
 		.mm = scan->mm,
-		.own = rootless,
+		.own = scan->confined,
 		.uid = current_uid(),
 		.age = cold && !wanted,
 	};
@@ -404,8 +405,10 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 	    folio_test_writeback(folio) || swapmig_pinned(folio))
 		return SWAPMIG_STAYS;
 	/* All users' page cache is charged to the root */
-	if ((swapmig_scan_foreign(scan) || (rootless && !mapped)) && !may_drop(folio))
-		return SWAPMIG_STAYS;
+	limited |= rootless && !mapped;
+	if (limited)
+		return cold && !wanted && folio->mapping && may_drop(folio) &&
+		       !folio_test_active(folio) ? SWAPMIG_DROPS : SWAPMIG_STAYS;
 
 	if (mapped)
 		look_mapped(folio, &look);
@@ -424,8 +427,7 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 	}
 	if (cold && !look.wants && !look.warm && may_drop(folio))
 		return SWAPMIG_DROPS;
-	if (!swapmig_scan_foreign(scan) && !(rootless && !mapped))
-		return SWAPMIG_MOVES;
+	return SWAPMIG_MOVES;
 stays:
 	/* The page tables do not say it any more */
 	if (mapped && look.warm)

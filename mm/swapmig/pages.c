@@ -24,8 +24,9 @@
 /* A page that comes and goes is looked at so often */
 #define PAGES_LOOKS	3
 
-/* One that another request has in hand is waited for so often */
-#define PAGES_NAPS	32
+/* One that another request has in hand is waited for so often; and all of them */
+#define PAGES_NAPS	8
+#define PAGES_NAPS_IN_ALL	256
 
 /**
  * struct swapmig_pages - a call of move_pages(2)
@@ -43,6 +44,7 @@
  * @full:	nodes on which there was no room
  * @stuck:	addresses of a large folio that could not move, and its status
  * @failed:	pages that were isolated and did not move
+ * @naps:	for pages that others had in hand
  * @nr:		pages that are queued
  * @queue:	their addresses, and where in the caller's arrays they stand
  */
@@ -65,6 +67,7 @@ struct swapmig_pages {
 		int status;
 	} stuck;
 	long failed;
+	unsigned int naps;
 	unsigned int nr;
 	struct {
 		const void __user *addr;
@@ -319,7 +322,7 @@ static bool pages_in_hand(struct swapmig_pages *sp, const void __user *p, int re
 	int where = ret;
 
 	if ((ret != -EBUSY && ret != -ENOENT) || !sp->goal.quiet ||
-	    !swapmig_run_others(&sp->goal))
+	    sp->naps >= PAGES_NAPS_IN_ALL || !swapmig_run_others(&sp->goal))
 		return false;
 	if (ret == -ENOENT) {
 		if (mmap_read_lock_killable(sp->mm))
@@ -330,7 +333,13 @@ static bool pages_in_hand(struct swapmig_pages *sp, const void __user *p, int re
 			where = swapmig_absent(vma, addr);
 		mmap_read_unlock(sp->mm);
 	}
-	return (where == -EBUSY || where == -EAGAIN) && swapmig_nap(&sp->goal);
+	if (where != -EBUSY && where != -EAGAIN)
+		return false;
+	/* Others may need what is queued */
+	if (sp->nr && pages_flush(sp))
+		return false;
+	sp->naps++;
+	return swapmig_nap(&sp->goal);
 }
 
 /* The page at index @i of the caller's arrays.  Returns 0, or an errno that ends it. */

@@ -126,8 +126,8 @@ static struct list_head *victims_list(const struct swapmig_scan *scan,
 {
 	enum lru_list lru = victims_stages[scan->stage];
 
-	/* Of others no more than clean page cache may go */
-	if (swapmig_scan_foreign(scan) && !is_file_lru(lru))
+	/* Of others no more than clean and cold page cache may go */
+	if (swapmig_scan_foreign(scan) && lru != LRU_INACTIVE_FILE)
 		return NULL;
 	if (lru_gen_enabled())
 		return victims_gen(lruvec, lru, scan->list);
@@ -210,13 +210,17 @@ static bool victims_next_memcg(struct swapmig_scan *scan)
 	return scan->memcg;
 }
 
-/* The folios of a cgroup of its own stand on lists of their own */
+/* Are these lists those of others, in part at least? */
+static bool victims_others(const struct swapmig_scan *scan)
+{
+	return scan->confined && (swapmig_scan_foreign(scan) || !scan->own ||
+				  mem_cgroup_is_root(scan->own));
+}
+
 static bool victims_prying(const struct swapmig_scan *scan)
 {
-	return scan->confined && scan->pried + scan->scanned >
-				 VICTIMS_PRIED_PAGES + VICTIMS_EACH * scan->way &&
-	       (swapmig_scan_foreign(scan) || !scan->own ||
-		mem_cgroup_is_root(scan->own));
+	return victims_others(scan) &&
+	       scan->pried > VICTIMS_PRIED_PAGES + VICTIMS_EACH * scan->way;
 }
 
 /* False when nobody is left to make way */
@@ -227,9 +231,12 @@ static bool victims_next_lap(struct swapmig_scan *scan)
 	/* Hardly any may go: another look at all of them is not worth it */
 	bool few = may * VICTIMS_FEW <= looked;
 
+	bool sized = scan->sized;
+
 	scan->stage = 0;
 	scan->vain = 0;
 	scan->found = 0;
+	scan->sized = false;
 	scan->since = scan->scanned;
 	if (scan->blocked)
 		/* Once more, when the other node has room */
@@ -238,10 +245,11 @@ static bool victims_next_lap(struct swapmig_scan *scan)
 		scan->lap = 0;
 		return true;
 	}
-	if (!may || (few && scan->lap >= SWAPMIG_LAP_WARM))
+	if (!may || (few && scan->lap >= SWAPMIG_LAP_WARM && !sized))
 		return false;
 	if (few)
-		scan->lap = SWAPMIG_LAP_WARM;
+		scan->lap = scan->lap < SWAPMIG_LAP_WARM ? SWAPMIG_LAP_WARM :
+							   SWAPMIG_LAP_ANY;
 	else if (found && scan->lap >= SWAPMIG_LAP_WARM)
 		/* There may be more */
 		scan->lap = SWAPMIG_LAP_ANY;
@@ -318,7 +326,7 @@ void swapmig_victims_start(struct swapmig_scan *scan,
 		.to = to,
 		.list = -1,
 		.lap = swapmig_wanted(nid, to) ? SWAPMIG_LAP_WANTED : 0,
-		.pried = goal->scanned,
+		.pried = goal->pried,
 	};
 	if (ns_capable_noaudit(&init_user_ns, CAP_SYS_NICE))
 		return;
@@ -356,10 +364,10 @@ static bool victims_fits(struct swapmig_scan *scan, struct folio *folio)
 		/* It would be split, where others may fit */
 		if (pages == 1 || scan->room <= 0)
 			scan->blocked += pages;
-		else if (scan->lap < SWAPMIG_LAP_ANY)
-			scan->vain += pages;
-		else
+		else if (scan->lap >= SWAPMIG_LAP_ANY)
 			goto fits;
+		scan->sized |= pages > 1;
+		scan->vain += pages;
 		return false;
 	}
 fits:
@@ -416,7 +424,7 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 	scan->any = false;
 	while (taken < pages && scan->blocked < VICTIMS_BLOCKED_PAGES &&
 	       !fatal_signal_pending(current)) {
-		unsigned long before = taken;
+		unsigned long before = taken, looked;
 		unsigned int i, nr;
 
 		if (scan->list < 0 || scan->end) {
@@ -431,17 +439,20 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 			if (lap < 0 || (lap && scan->blocked))
 				break;
 		}
-		if (victims_prying(scan)) {
+		if (victims_prying(scan) && !swapmig_scan_foreign(scan)) {
 			scan->over = true;
 			break;
 		}
 		/* Of what it was promised some may have been dropped */
-		if (victims_protected(scan)) {
+		if (victims_prying(scan) || victims_protected(scan)) {
 			scan->end = true;
 			continue;
 		}
+		looked = scan->scanned;
 		/* No more than are wanted, as long as they may go */
 		nr = victims_peek(scan, folios, vain ? ULONG_MAX : pages - taken);
+		if (victims_others(scan))
+			scan->pried += scan->scanned - looked;
 		for (i = 0; i < nr; i++) {
 			if (taken < pages)
 				taken += victims_take(scan, folios[i], move, drop);

@@ -13,7 +13,10 @@
 #define BOOST		"/proc/sys/vm/watermark_boost_factor"
 #define COUNTER(name)	sm_read_long("/sys/kernel/mm/swapmig/" name)
 
-/* Bytes of @node that are free beyond its watermarks named @mark */
+/*
+ * Bytes of @node that are free beyond its watermarks named @mark; without the boost
+ * that earlier fragmentation may have given these, until kswapd takes it back.
+ */
 static inline long full_room(int node, const char *mark)
 {
 	long pages = 0, val, nid = -1;
@@ -23,9 +26,12 @@ static inline long full_room(int node, const char *mark)
 	while (f && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "Node %ld,", &nid) == 1)
 			continue;
-		if (nid == node && sscanf(line, " %31s %ld", key, &val) == 2 &&
-		    !strcmp(key, mark))
+		if (nid != node || sscanf(line, " %31s %ld", key, &val) != 2)
+			continue;
+		if (!strcmp(key, mark))
 			pages += val;
+		else if (!strcmp(key, "boost"))
+			pages -= val;
 	}
 	if (f)
 		fclose(f);

@@ -174,7 +174,7 @@ TEST_F(shapes, huge_small_hole)
 	START_HUGE(&self->a, len, 0, 1);
 	START_HUGE(&self->b, len, 1, 2);
 	for (i = 0; i < 2; i++) {
-		long room = full_room(i, "low") - 2 * SM_MIB;
+		long room = full_room(i, "low") - 11 * SM_MIB / 4;
 
 		ASSERT_LT(0, room);
 		START(&filler[i], room / SM_PAGE * SM_PAGE, i, 3);

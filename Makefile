@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # Each target is one script of scripts/; a script says what it does at its top.
 
-CONFIGS := default swaponly debug
-GOALS := help deps tree kernel rootfs run shell check soak lint hooks hook-lines series clean
+CONFIGS := default swaponly debug stock
+GOALS := help deps tree kernel rootfs run shell check soak bench lint hooks hook-lines series clean
 CONFIG ?= default
 # What is checked, unless one is named: debug takes three times as long
-CHECKED := $(if $(filter file,$(origin CONFIG)),$(filter-out debug,$(CONFIGS)),$(CONFIG))
+CHECKED := $(if $(filter file,$(origin CONFIG)),default swaponly,$(CONFIG))
 TESTS ?= *
 SECONDS ?= 600
 DEMO ?= move
-export LINUX_TARBALL JOBS KARGS SILENCE
+BENCH ?= all
+export LINUX_TARBALL JOBS KARGS SILENCE SMALL
 
 $(foreach g,$(MAKECMDGOALS),$(if $(filter $g,$(GOALS)),,\
 	$(error unknown target '$g'; one of: $(GOALS))))
@@ -35,11 +36,18 @@ check: deps
 soak: deps
 	@KARGS="$$KARGS swapmig.soak=$(SECONDS)" scripts/check stress. $(CHECKED)
 
+## bench: what a migration costs, and whom; build/bench/ [BENCH=one of them] [SMALL=1]
+bench: tree
+	@scripts/build-kernel stock
+	@scripts/build-kernel default
+	@scripts/build-rootfs
+	@scripts/bench $(BENCH)
+
 ## shell: a root shell in that guest
 shell: kernel rootfs
 	@scripts/boot $(CONFIG) shell
 
-## kernel: build/$CONFIG/arch/x86/boot/bzImage [CONFIG=default|swaponly|debug]
+## kernel: build/$CONFIG/arch/x86/boot/bzImage [CONFIG=default|swaponly|debug|stock]
 kernel: tree
 	@scripts/build-kernel $(CONFIG)
 

@@ -60,6 +60,8 @@ struct migration_mpol {		/* for alloc_migration_target_by_mpol() */
 	pgoff_t ilx;
 };
 
+struct cred;
+
 #ifdef CONFIG_SWAPMIG
 
 extern struct xarray swapmig_tags[MAX_SWAPFILES];
@@ -83,7 +85,7 @@ int swapmig_move_pages(struct mm_struct *mm, const nodemask_t *allowed,
 /* cpuset.c: who changes a cpuset waits for its pages, and they go there */
 void swapmig_flush_later(struct workqueue_struct *wq);
 void swapmig_migrate_cpuset(struct mm_struct *mm, const nodemask_t *from,
-			    const nodemask_t *to);
+			    const nodemask_t *to, const struct cred *cred);
 
 /* forward.c: swap slots remember the node that their page was sent to */
 int swapmig_tag_slot(struct folio *folio, swp_entry_t entry);
@@ -252,7 +254,8 @@ static inline void swapmig_flush_locked(struct workqueue_struct *wq)
 
 static inline void swapmig_migrate_cpuset(struct mm_struct *mm,
 					  const nodemask_t *from,
-					  const nodemask_t *to)
+					  const nodemask_t *to,
+					  const struct cred *cred)
 {
 	do_migrate_pages(mm, from, to, MPOL_MF_MOVE_ALL);
 }

@@ -95,13 +95,16 @@ static DEFINE_MUTEX(debt_lock);
 static struct task_struct *debt_waiter;
 
 /**
- * swapmig_cpuset_waits - may pages not go by way of swap yet?
+ * swapmig_cpuset_engines - the engine list for a request that moves a process
  *
- * Return: true if current moves pages for a cpuset that changed a moment ago.
+ * Return: the packed list; as long as there may be room once another cpuset has
+ * changed, nothing goes by way of swap for want of it.
  */
-bool swapmig_cpuset_waits(void)
+u32 swapmig_cpuset_engines(void)
 {
-	return READ_ONCE(debt_waiter) == current;
+	if (READ_ONCE(debt_waiter) == current)
+		return swapmig_without_swap(swapmig_engines());
+	return swapmig_engines();
 }
 
 static void debt_drop(struct cpuset_debt *debt)
@@ -148,20 +151,26 @@ static bool debt_stands(const struct cpuset_debt *debt)
 	return stands;
 }
 
+/* Whom it may push is for who asked to say, not for a worker */
+static int migrate_as(const struct cred *cred, struct mm_struct *mm,
+		      const nodemask_t *from, const nodemask_t *to)
+{
+	const struct cred *old = override_creds(cred);
+	int left = do_migrate_pages(mm, from, to, MPOL_MF_MOVE_ALL);
+
+	revert_creds(old);
+	return left;
+}
+
 /* Returns true if all is settled */
 static bool debt_pay(struct cpuset_debt *debt)
 {
-	const struct cred *old;
 	int left = 0;
 
 	if (!mmget_not_zero(debt->mm))
 		return true;
-	if (debt_stands(debt)) {
-		old = override_creds(debt->cred);
-		left = do_migrate_pages(debt->mm, &debt->from, &debt->to,
-					MPOL_MF_MOVE_ALL);
-		revert_creds(old);
-	}
+	if (debt_stands(debt))
+		left = migrate_as(debt->cred, debt->mm, &debt->from, &debt->to);
 	mmput(debt->mm);
 	return left <= 0;
 }
@@ -192,7 +201,7 @@ static void debts_late(struct work_struct *work)
 }
 
 static void debt_add(struct mm_struct *mm, const nodemask_t *from,
-		     const nodemask_t *to)
+		     const nodemask_t *to, const struct cred *cred)
 {
 	struct cpuset_debt *debt = debt_slot(mm, to);
 	nodemask_t all = *from;
@@ -204,7 +213,7 @@ static void debt_add(struct mm_struct *mm, const nodemask_t *from,
 		debt_pay(debt);
 	debt_drop(debt);
 	debt->mm = mm;
-	debt->cred = get_current_cred();
+	debt->cred = get_cred(cred);
 	debt->due = jiffies + CPUSET_PATIENCE;
 	debt->from = all;
 	debt->to = *to;
@@ -218,18 +227,18 @@ static bool debt_is_due(const struct cpuset_debt *debt, const nodemask_t *vacate
 }
 
 static void migrate_or_owe(struct mm_struct *mm, const nodemask_t *from,
-			   const nodemask_t *to)
+			   const nodemask_t *to, const struct cred *cred)
 {
 	int left, i;
 
 	WRITE_ONCE(debt_waiter, current);
-	left = do_migrate_pages(mm, from, to, MPOL_MF_MOVE_ALL);
+	left = migrate_as(cred, mm, from, to);
 	for (i = 0; i < CPUSET_DEBTS; i++)
 		if (debt_is_due(&debts[i], from) && debt_pay(&debts[i]))
 			debt_drop(&debts[i]);
 	WRITE_ONCE(debt_waiter, NULL);
 	if (left > 0)
-		debt_add(mm, from, to);
+		debt_add(mm, from, to, cred);
 }
 
 /**
@@ -237,19 +246,19 @@ static void migrate_or_owe(struct mm_struct *mm, const nodemask_t *from,
  * @mm:		address space
  * @from:	nodes of its old cpuset
  * @to:		nodes of its new one
+ * @cred:	credentials of who changed it
  *
- * Context: the worker of cpusets, with the credentials of who asked; no locks held.
- * Sleeps.
+ * Context: the worker of cpusets; no locks held.  Sleeps.
  */
 void swapmig_migrate_cpuset(struct mm_struct *mm, const nodemask_t *from,
-			    const nodemask_t *to)
+			    const nodemask_t *to, const struct cred *cred)
 {
 	/* A second time, pages of a chain (0,1 to 1,2) would move too far */
 	if (!swapmig_makes_room(swapmig_engines()) || nodes_intersects(*from, *to)) {
-		do_migrate_pages(mm, from, to, MPOL_MF_MOVE_ALL);
+		migrate_as(cred, mm, from, to);
 		return;
 	}
 	mutex_lock(&debt_lock);
-	migrate_or_owe(mm, from, to);
+	migrate_or_owe(mm, from, to, cred);
 	mutex_unlock(&debt_lock);
 }

@@ -54,20 +54,10 @@ static atomic_long_t displace_left[MAX_NUMNODES + 1];
 /* Victims                                                                    */
 /* ------------------------------------------------------------------------- */
 
-static unsigned long displace_count(struct list_head *folios)
-{
-	unsigned long pages = 0;
-	struct folio *folio;
-
-	list_for_each_entry(folio, folios, lru)
-		pages += folio_nr_pages(folio);
-	return pages;
-}
-
 /* Clean page cache that nobody maps.  Returns the number of pages freed. */
 static unsigned long displace_drop(struct list_head *folios, int nid)
 {
-	unsigned long pages = displace_count(folios);
+	unsigned long pages = swapmig_count_pages(folios);
 	struct folio *folio, *next;
 	unsigned int noreclaim;
 	LIST_HEAD(keep);
@@ -85,7 +75,7 @@ static unsigned long displace_drop(struct list_head *folios, int nid)
 	evict_isolated_folios(folios, NODE_DATA(nid));
 	memalloc_noreclaim_restore(noreclaim);
 	list_splice_tail_init(&keep, folios);
-	pages -= displace_count(folios);
+	pages -= swapmig_count_pages(folios);
 	swapmig_putback(folios);
 	return pages;
 }
@@ -109,35 +99,36 @@ static unsigned long displace_move(struct list_head *folios, int to, long room,
 /* Where the search on one node for another stands; the oldest is forgotten */
 static struct swapmig_scan *displace_scan(struct swapmig_goal *goal, int nid, int to)
 {
+	struct swapmig_push *push = &goal->push;
 	struct swapmig_scan *scan;
 	unsigned int i;
 
 	for (i = 0; i < SWAPMIG_SCANS; i++) {
-		scan = &goal->scans[i];
+		scan = &push->scans[i];
 		if (scan->running && scan->nid == nid && scan->to == to)
 			return scan;
 	}
-	scan = &goal->scans[goal->nr_scans++ % SWAPMIG_SCANS];
+	scan = &push->scans[push->nr_scans++ % SWAPMIG_SCANS];
 	if (scan->running)
 		swapmig_victims_stop(scan);
 	swapmig_victims_start(scan, goal, nid, to);
-	if (!node_test_and_set(nid, goal->met))
-		goal->lacked += max(-swapmig_node_room(nid), 0L);
+	if (!node_test_and_set(nid, push->met))
+		push->lacked += max(-swapmig_node_room(nid), 0L);
 	return scan;
 }
 
 /* Nobody on @nid can make way: that is remembered for one other node at a time */
-static bool displace_is_dry(const struct swapmig_goal *goal, int nid, int to)
+static bool displace_is_dry(const struct swapmig_push *push, int nid, int to)
 {
-	return goal->dry_to == to && node_isset(nid, goal->dry);
+	return push->dry_to == to && node_isset(nid, push->dry);
 }
 
-static void displace_set_dry(struct swapmig_goal *goal, int nid, int to)
+static void displace_set_dry(struct swapmig_push *push, int nid, int to)
 {
-	if (goal->dry_to != to)
-		nodes_clear(goal->dry);
-	goal->dry_to = to;
-	node_set(nid, goal->dry);
+	if (push->dry_to != to)
+		nodes_clear(push->dry);
+	push->dry_to = to;
+	node_set(nid, push->dry);
 }
 
 /*
@@ -148,7 +139,8 @@ static void displace_set_dry(struct swapmig_goal *goal, int nid, int to)
 static long displace_portion(const struct swapmig_goal *goal, int nid, int to,
 			     long pages, long *room)
 {
-	long budget = DISPLACE_BUDGET * goal->asked + goal->lacked - goal->displaced;
+	const struct swapmig_push *push = &goal->push;
+	long budget = DISPLACE_BUDGET * push->asked + push->lacked - push->displaced;
 	long have = swapmig_node_room(nid), batch = goal->batch;
 
 	*room = swapmig_node_room(to);
@@ -167,7 +159,7 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 	struct swapmig_scan *scan;
 	long portion, room;
 
-	if (displace_is_dry(goal, nid, to))
+	if (displace_is_dry(&goal->push, nid, to))
 		return 0;
 	scan = displace_scan(goal, nid, to);
 	before = scan->scanned;
@@ -177,7 +169,7 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 		LIST_HEAD(move);
 		LIST_HEAD(drop);
 
-		scan->way = goal->displaced;
+		scan->way = goal->push.displaced;
 		taken = swapmig_victims_isolate(scan, portion, room, &move, &drop);
 		if (!taken)
 			break;
@@ -185,17 +177,17 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 		m = displace_move(&move, to, room, goal->reason);
 		scan->found += m + d;
 		scan->vain += max(taken, m + d) - (m + d);
-		goal->displaced += m + d;
+		goal->push.displaced += m + d;
 		moved += m;
 		dropped += d;
 		cond_resched();
 	}
 	if (scan->over)
-		displace_set_dry(goal, nid, to);
-	goal->leaving |= scan->leaving;
+		displace_set_dry(&goal->push, nid, to);
+	goal->push.leaving |= scan->leaving;
 	if (scan->scanned == before)
 		return 0;
-	goal->pried = max(goal->pried, scan->pried);
+	goal->push.pried = max(goal->push.pried, scan->pried);
 	swapmig_count_displaced(moved, dropped, scan->scanned - before);
 	trace_swapmig_displace(goal->pid, nid, to, pages, scan->scanned - before,
 			       moved, dropped);
@@ -243,7 +235,7 @@ static unsigned long displace_make_room(struct swapmig_goal *goal,
 /* Other CPUs may sit on what a node has free.  Once is enough for a request. */
 static bool displace_drain_node(struct swapmig_goal *goal, int nid)
 {
-	if (!node_state(nid, N_MEMORY) || node_test_and_set(nid, goal->drained))
+	if (!node_state(nid, N_MEMORY) || node_test_and_set(nid, goal->push.drained))
 		return false;
 	swapmig_drain_node(nid);
 	return true;
@@ -260,15 +252,15 @@ static bool displace_drain(struct swapmig_goal *goal, int from)
 }
 
 /* What is in the way may have changed */
-static void displace_forget(struct swapmig_goal *goal)
+static void displace_forget(struct swapmig_push *push)
 {
 	unsigned int i;
 
 	for (i = 0; i < SWAPMIG_SCANS; i++)
-		if (goal->scans[i].running)
-			swapmig_victims_stop(&goal->scans[i]);
-	nodes_clear(goal->dry);
-	goal->leaving = false;
+		if (push->scans[i].running)
+			swapmig_victims_stop(&push->scans[i]);
+	nodes_clear(push->dry);
+	push->leaving = false;
 }
 
 /**
@@ -281,8 +273,8 @@ void swapmig_displace_end(struct swapmig_goal *goal)
 {
 	int nid;
 
-	displace_forget(goal);
-	if (!goal->displaced)
+	displace_forget(&goal->push);
+	if (!goal->push.asked)
 		return;
 	for_each_node_mask(nid, goal->were)
 		if (node_state(nid, N_MEMORY))
@@ -292,6 +284,17 @@ void swapmig_displace_end(struct swapmig_goal *goal)
 /* ------------------------------------------------------------------------- */
 /* The engine                                                                 */
 /* ------------------------------------------------------------------------- */
+
+/**
+ * swapmig_quiet - is room to be made for a goal?
+ * @goal:	the goal
+ *
+ * Return: true if folios are placed without reclaim, as long as that may help.
+ */
+bool swapmig_quiet(const struct swapmig_goal *goal)
+{
+	return goal->quiet && !nodes_empty(goal->nodes);
+}
 
 /**
  * swapmig_placed - a request gets on
@@ -316,9 +319,14 @@ static unsigned long displace_others(const struct swapmig_goal *goal)
 	return pages;
 }
 
-static bool displace_nap(struct swapmig_goal *goal)
+/**
+ * swapmig_nap - let other requests get on for a moment
+ *
+ * Context: process; no locks held.  Sleeps.
+ * Return: false if a fatal signal is pending.
+ */
+bool swapmig_nap(void)
 {
-	goal->naps++;
 	schedule_timeout_killable(DISPLACE_NAP);
 	return !fatal_signal_pending(current);
 }
@@ -336,7 +344,7 @@ static bool displace_wait(struct swapmig_goal *goal)
 
 	swapmig_run_waits(goal, true);
 	for (naps = 0; !on && naps < DISPLACE_NAPS; naps++) {
-		if (goal->naps >= DISPLACE_NAPS_IN_ALL || !displace_nap(goal))
+		if (goal->push.naps++ >= DISPLACE_NAPS_IN_ALL || !swapmig_nap())
 			break;
 		on = displace_others(goal) != left;
 		/* For us, as we for them */
@@ -347,23 +355,8 @@ static bool displace_wait(struct swapmig_goal *goal)
 	swapmig_run_waits(goal, false);
 	/* Nor will it for the next pages, unless they find room otherwise */
 	if (!on)
-		goal->naps = DISPLACE_NAPS_IN_ALL;
+		goal->push.naps = DISPLACE_NAPS_IN_ALL;
 	return on;
-}
-
-/**
- * swapmig_nap - let other requests get on for a moment
- * @goal:	goal of a request
- *
- * Context: process; no locks held.  Sleeps.
- * Return: false if none handles the same folios, or if a fatal signal is pending.
- */
-bool swapmig_nap(struct swapmig_goal *goal)
-{
-	if (!swapmig_quiet(goal) || !swapmig_run_others(goal))
-		return false;
-	schedule_timeout_killable(DISPLACE_NAP);
-	return !fatal_signal_pending(current);
 }
 
 /**
@@ -380,14 +373,14 @@ bool swapmig_crowded(struct swapmig_goal *goal)
 {
 	const unsigned long *stayed = goal->tally.stayed;
 
-	if (!swapmig_quiet(goal) || !swapmig_run_others(goal))
+	if (!swapmig_quiet(goal) || goal->soft || !swapmig_run_others(goal))
 		return false;
 	if (stayed[SWAPMIG_NO_ROOM] && swapmig_run_vacated(goal) &&
-	    goal->crowded < DISPLACE_RESCANS)
-		displace_forget(goal);
+	    goal->push.crowded < DISPLACE_RESCANS)
+		displace_forget(&goal->push);
 	else if (!stayed[SWAPMIG_RACED] && !stayed[SWAPMIG_WRITEBACK])
 		return false;
-	return goal->crowded++ < DISPLACE_CROWDED && displace_nap(goal);
+	return goal->push.crowded++ < DISPLACE_CROWDED && swapmig_nap();
 }
 
 /* Returns the number of pages that need room */
@@ -429,7 +422,8 @@ static bool displace_split(struct list_head *folios, struct swapmig_goal *goal)
 	struct folio *folio;
 	bool split;
 
-	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || !swapmig_room(goal, &large))
+	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || goal->soft ||
+	    !swapmig_room(goal, &large))
 		return false;
 	list_for_each_entry(folio, folios, lru) {
 		if (!folio_test_large(folio) || folio_test_hugetlb(folio) ||
@@ -446,13 +440,13 @@ static bool displace_split(struct list_head *folios, struct swapmig_goal *goal)
 /* There is nobody to make way.  Returns false if it is no use to wait for that. */
 static bool displace_nobody(struct swapmig_goal *goal)
 {
-	if (!goal->leaving || !displace_wait(goal))
+	if (goal->soft || !goal->push.leaving || !displace_wait(goal))
 		return false;
 	/* A look at all of a node is dear: who got on may have left room */
 	if (!swapmig_room(goal, NULL) &&
-	    goal->rescans < DISPLACE_RESCANS + goal->got / DISPLACE_RESCANS_EACH) {
-		goal->rescans++;
-		displace_forget(goal);
+	    goal->push.rescans < DISPLACE_RESCANS + goal->push.got / DISPLACE_RESCANS_EACH) {
+		goal->push.rescans++;
+		displace_forget(&goal->push);
 	}
 	return true;
 }
@@ -474,7 +468,7 @@ int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
 
 	left = displace_ask(folios, goal, &need);
 	if (goal->first)
-		goal->asked += left;
+		goal->push.asked += left;
 	while (left && tries < DISPLACE_TRIES && !fatal_signal_pending(current)) {
 		unsigned long before = left, made = 0;
 
@@ -484,8 +478,8 @@ int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
 		left = displace_ask(folios, goal, &need);
 		if (left < before) {
 			swapmig_placed(goal, before - left);
-			goal->got += before - left;
-			goal->naps = 0;
+			goal->push.got += before - left;
+			goal->push.naps = 0;
 			tries = 0;
 			continue;
 		}

@@ -26,18 +26,12 @@
  *		folios that are counted in NR_ISOLATED_*, leaves those it could
  *		not place, counted again.  Returns 0, or the errno that made it end
  *		before it had tried all of them.
- * @batched:	it gets @batch folios of the goal at once, because it keeps all
- *		of them unmapped while it works; else all of a window
- * @makes_room:	it serves goals that are nodes, and those engines before it need
- *		not reclaim where there is no room
- * @swaps:	it sends pages through swap, so slots need tags
+ * @sort:	SWAPMIG_ENGINE_*
  */
 struct swapmig_engine {
 	const char *name;
 	int (*place)(struct list_head *folios, struct swapmig_goal *goal);
-	bool batched;
-	bool makes_room;
-	bool swaps;
+	unsigned int sort;
 };
 
 /* In the order of the default list */
@@ -45,18 +39,18 @@ static const struct swapmig_engine engines[] = {
 	{
 		.name		= "direct",
 		.place		= IS_ENABLED(CONFIG_MIGRATION) ? swapmig_direct : NULL,
-		.batched	= true,
+		.sort		= SWAPMIG_ENGINE_BATCHED,
 	},
 	{
 		.name		= "displace",
 		.place		= IS_ENABLED(CONFIG_SWAPMIG_DISPLACE) ?
 				  swapmig_displace : NULL,
-		.makes_room	= true,
+		.sort		= SWAPMIG_ENGINE_MAKES_ROOM,
 	},
 	{
 		.name		= "swapout",
 		.place		= swapout_pages,
-		.swaps		= true,
+		.sort		= SWAPMIG_ENGINE_SWAPS,
 	},
 };
 
@@ -142,18 +136,18 @@ void swapmig_set_engines(u32 list)
 }
 
 /**
- * swapmig_swaps - does a list have an engine that sends pages through swap?
+ * swapmig_list_has - does a list have an engine of a sort?
  * @list:	packed list
+ * @sort:	SWAPMIG_ENGINE_*
  *
- * Return: true if it does, so that a page that is in swap already has to be sent
- * on as well.
+ * Return: true if it does.
  */
-bool swapmig_swaps(u32 list)
+bool swapmig_list_has(u32 list, unsigned int sort)
 {
 	const struct swapmig_engine *engine;
 
 	while ((engine = engine_shift(&list)))
-		if (engine->swaps)
+		if (engine->sort & sort)
 			return true;
 	return false;
 }
@@ -167,34 +161,18 @@ bool swapmig_swaps(u32 list)
  */
 u32 swapmig_without_swap(u32 list)
 {
-	bool room = false;
-	unsigned int nr = 0;
+	unsigned int before = 0, nr = 0;
 	u32 new = 0;
 
 	for (; list; list >>= ENGINE_BITS) {
-		const struct swapmig_engine *engine = &engines[(list & ENGINE_MASK) - 1];
+		unsigned int sort = engines[(list & ENGINE_MASK) - 1].sort;
 
-		if (!engine->swaps || !room)
+		if (!(sort & SWAPMIG_ENGINE_SWAPS) ||
+		    !(before & SWAPMIG_ENGINE_MAKES_ROOM))
 			new |= (list & ENGINE_MASK) << (nr++ * ENGINE_BITS);
-		room |= engine->makes_room;
+		before |= sort;
 	}
 	return new;
-}
-
-/**
- * swapmig_makes_room - does a list have an engine that makes room on full nodes?
- * @list:	packed list
- *
- * Return: true if it does.
- */
-bool swapmig_makes_room(u32 list)
-{
-	const struct swapmig_engine *engine;
-
-	while ((engine = engine_shift(&list)))
-		if (engine->makes_room)
-			return true;
-	return false;
 }
 
 /**
@@ -315,19 +293,9 @@ int swapmig_batches(struct list_head *folios, struct swapmig_goal *goal,
 static int engine_run(const struct swapmig_engine *engine,
 		      struct list_head *folios, struct swapmig_goal *goal)
 {
-	if (engine->batched)
+	if (engine->sort & SWAPMIG_ENGINE_BATCHED)
 		return swapmig_batches(folios, goal, engine->place);
 	return engine->place(folios, goal);
-}
-
-static unsigned long count_pages(struct list_head *folios)
-{
-	unsigned long pages = 0;
-	struct folio *folio;
-
-	list_for_each_entry(folio, folios, lru)
-		pages += folio_nr_pages(folio);
-	return pages;
 }
 
 /**
@@ -380,7 +348,7 @@ long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal)
  */
 long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
 {
-	unsigned long pages = count_pages(folios);
+	unsigned long pages = swapmig_count_pages(folios);
 	const struct swapmig_engine *engine;
 	u32 list = goal->engines;
 	long left;
@@ -392,19 +360,19 @@ long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
 	       (engine = engine_shift(&list))) {
 		unsigned long before = pages;
 
-		if (engine->makes_room && !swapmig_quiet(goal))
+		if (engine->sort & SWAPMIG_ENGINE_MAKES_ROOM && !swapmig_quiet(goal))
 			continue;
 		err = engine_run(engine, folios, goal);
-		pages = count_pages(folios);
+		pages = swapmig_count_pages(folios);
 		/* One that can do nothing leaves what was missing as it was */
 		if (err || pages < before)
 			goal->err = err;
 		goal->tally.placed[engine - engines] += before - pages;
 		goal->tally.left[engine - engines] += pages;
-		if (engine->batched && pages < before)
+		if (engine->sort & SWAPMIG_ENGINE_BATCHED && pages < before)
 			swapmig_placed(goal, before - pages);
 		/* The next sweep may do without the others */
-		if (engine->makes_room && goal->hold)
+		if (engine->sort & SWAPMIG_ENGINE_MAKES_ROOM && goal->hold)
 			break;
 	}
 	left = swapmig_leave(folios, goal);

@@ -12,6 +12,8 @@
 #include <linux/shmem_fs.h>
 #include <linux/swapmig.h>
 
+#include "displace.h"
+
 struct migration_target_control;
 
 /* Pages of an address range that are looked at, and isolated, at once */
@@ -23,6 +25,16 @@ struct migration_target_control;
 
 /* As many as a packed list can name */
 #define SWAPMIG_ENGINES_MAX	8
+
+/*
+ * Sorts of engines.  One gets @batch folios of the goal at once, because it keeps all
+ * of them unmapped while it works, else all of a window.  One serves goals that are
+ * nodes, and those before it need not reclaim where there is no room.  One sends
+ * pages through swap, so slots need tags.
+ */
+#define SWAPMIG_ENGINE_BATCHED		BIT(0)
+#define SWAPMIG_ENGINE_MAKES_ROOM	BIT(1)
+#define SWAPMIG_ENGINE_SWAPS		BIT(2)
 
 /* Why a page stayed where it was */
 enum swapmig_why {
@@ -49,40 +61,6 @@ struct swapmig_tally {
 	unsigned long unseen[NR_SWAPMIG_WHY];
 };
 
-/* victims.c: where the search for those that make way on a node stands */
-struct swapmig_scan {
-	const struct mm_struct *mm;	/* asks for room */
-	int nid;
-	int to;
-	struct mem_cgroup *own;		/* if @confined, the one whose folios may move */
-	struct mem_cgroup *memcg;	/* present one, if @inside */
-	const struct folio *first;	/* of the list; only to compare */
-	int lap;
-	unsigned int stage;		/* of a lap: a sort of list, in all cgroups */
-	int list;			/* of that sort, in the present cgroup */
-	bool running;
-	bool confined;			/* only folios that are charged to @own move */
-	bool any;			/* also what is warm, for this once */
-	bool inside;			/* a stage has begun, and is at @memcg */
-	bool end;			/* of the list has been reached */
-	bool over;			/* there is nobody, until something changes */
-	bool sized;			/* some were too large for the room */
-	bool leaving;			/* some are about to be moved elsewhere */
-	unsigned long turn;		/* pages looked at since @first */
-	unsigned long size;		/* of the list, or more, as it began */
-	long room;			/* that the other node has */
-	unsigned long blocked;		/* pages that would go, but for that */
-	unsigned long scanned;		/* pages looked at in all */
-	unsigned long since;		/* the same when the lap began */
-	unsigned long pried;		/* of these, others', in all searches */
-	unsigned long way;		/* pages that made way for the request */
-	unsigned long vain;		/* pages of this lap that a later one may take */
-	unsigned long found;		/* pages of this lap that made way */
-};
-
-/* Pairs of nodes that a request remembers */
-#define SWAPMIG_SCANS	3
-
 /**
  * struct swapmig_goal - where folios are to go, how, and how it went
  * @nid:	node to prefer for all that is allocated meanwhile, or NUMA_NO_NODE
@@ -95,26 +73,14 @@ struct swapmig_scan {
  * @quiet:	room is made: do without reclaim until that has been tried
  * @nodes:	where they may go, if that is all that counts; else none
  * @were:	the same at any time of this request
+ * @soft:	they are only preferred: nobody who prefers them as well makes way, nobody
+ *		waits, and no huge page is split
  * @mm:		address space whose pages they are
  * @running:	on the list of requests under way, if @quiet
- * @scans:	where the search for pages that make way stands, on a node for another
- * @nr_scans:	how many of these there were
- * @dry:	nodes on which nobody can make way to @dry_to
- * @dry_to:	node
- * @leaving:	others are about to move some that cannot
  * @first:	sweep over the range, so that all is asked for the first time
- * @crowded:	sweeps for what others had in hand
- * @asked:	pages for which room was to be made
- * @lacked:	pages that their nodes lacked before, for which others have to go as well
- * @met:	nodes that were asked for what they lack
- * @displaced:	pages that made way for them
- * @pried:	pages of others that were looked at
- * @got:	pages that were placed into the room they left
- * @rescans:	looks at all of a node, for others have got on
- * @naps:	for other requests, since a page was placed
  * @waits:	for other requests, at this moment
  * @hold:	the engines after the one that makes room are not for this sweep
- * @drained:	nodes to which all CPUs have returned their free pages
+ * @push:	how room is made
  * @pid:	whose pages they are, for tracepoints
  * @from:	node that is vacated, for tracepoints
  * @err:	errno of the last engine that gave up, for want of room
@@ -135,26 +101,13 @@ struct swapmig_goal {
 	bool quiet;
 	nodemask_t nodes;
 	nodemask_t were;
+	bool soft;
 	struct mm_struct *mm;
 	struct list_head running;
-	struct swapmig_scan scans[SWAPMIG_SCANS];
-	unsigned int nr_scans;
-	nodemask_t dry;
-	int dry_to;
-	bool leaving;
 	bool first;
-	unsigned long asked;
-	unsigned long lacked;
-	nodemask_t met;
-	unsigned long displaced;
-	unsigned long pried;
-	unsigned long got;
-	unsigned int rescans;
-	int crowded;
-	int naps;
 	bool waits;
 	bool hold;
-	nodemask_t drained;
+	struct swapmig_push push;
 	pid_t pid;
 	int from;
 	int err;
@@ -172,10 +125,9 @@ u32 swapmig_engines(void);
 int swapmig_parse_engines(const char *text, u32 *list);
 int swapmig_print_engines(u32 list, char *text, size_t size);
 void swapmig_set_engines(u32 list);
-bool swapmig_makes_room(u32 list);
+bool swapmig_list_has(u32 list, unsigned int sort);
 void swapmig_goal_node(struct swapmig_goal *goal,
 		       struct migration_target_control *mtc, int nid);
-bool swapmig_swaps(u32 list);
 u32 swapmig_without_swap(u32 list);
 int swapmig_batches(struct list_head *folios, struct swapmig_goal *goal,
 		    int (*place)(struct list_head *folios,
@@ -183,11 +135,23 @@ int swapmig_batches(struct list_head *folios, struct swapmig_goal *goal,
 long swapmig_place(struct list_head *folios, struct swapmig_goal *goal);
 long swapmig_leave(struct list_head *folios, struct swapmig_goal *goal);
 
+static inline bool swapmig_makes_room(u32 list)
+{
+	return swapmig_list_has(list, SWAPMIG_ENGINE_MAKES_ROOM);
+}
+
+/* A page that is in swap already has then to be sent on as well */
+static inline bool swapmig_swaps(u32 list)
+{
+	return swapmig_list_has(list, SWAPMIG_ENGINE_SWAPS);
+}
+
 /* ------------------------------------------------------------------------- */
 /* stats.c: counters and tracepoints                                          */
 /* ------------------------------------------------------------------------- */
 
-void swapmig_begin(struct swapmig_goal *goal, struct mm_struct *mm, int from);
+void swapmig_begin(struct swapmig_goal *goal, struct mm_struct *mm, int from,
+		   u32 engines);
 void swapmig_again(struct swapmig_goal *goal);
 long swapmig_end(struct swapmig_goal *goal, long ret);
 enum swapmig_why swapmig_why(struct folio *folio,
@@ -214,134 +178,6 @@ int swapout_pages(struct list_head *folios, struct swapmig_goal *goal);
 bool swapout_has_slot(struct folio *folio);
 
 /* ------------------------------------------------------------------------- */
-/* room.c, victims.c, judge.c: what "displace" is made of                     */
-/* ------------------------------------------------------------------------- */
-
-/*
- * Laps over the lists of a node: for what other requests move anyway; then for what
- * is cold; the first that takes what is warm; and that takes huge pages, which have
- * to be split.
- */
-#define SWAPMIG_LAP_WANTED	(-1)
-#define SWAPMIG_LAP_WARM	2
-#define SWAPMIG_LAP_ANY		3
-
-/* May a folio make way? */
-enum swapmig_verdict {
-	SWAPMIG_STAYS,
-	SWAPMIG_MOVES,		/* to the other node */
-	SWAPMIG_DROPS,		/* nobody needs it in memory */
-};
-
-#ifdef CONFIG_SWAPMIG_DISPLACE
-/* Free pages beyond the low watermark that a request leaves in a zone */
-#define SWAPMIG_SLACK	256L
-
-/* Where those that make way go, and how many pages of them */
-struct swapmig_way {
-	int nid;
-	long room;
-};
-
-long swapmig_node_room(int nid);
-unsigned long swapmig_room(const struct swapmig_goal *goal, unsigned long *large);
-void swapmig_drain_node(int nid);
-struct folio *swapmig_alloc_quiet(struct folio *src, unsigned long private);
-struct folio *swapmig_alloc_victim(struct folio *src, unsigned long private);
-
-void swapmig_victims_start(struct swapmig_scan *scan,
-			   const struct swapmig_goal *goal, int nid, int to);
-unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
-				      unsigned long pages, long room,
-				      struct list_head *move,
-				      struct list_head *drop);
-void swapmig_victims_stop(struct swapmig_scan *scan);
-
-/* Are these lists those of a memory cgroup that the caller may not push? */
-static inline bool swapmig_scan_foreign(const struct swapmig_scan *scan)
-{
-	return scan->confined && !mem_cgroup_disabled() && scan->memcg != scan->own;
-}
-
-void swapmig_run(struct swapmig_goal *goal);
-void swapmig_run_to(struct swapmig_goal *goal, const nodemask_t *nodes);
-void swapmig_run_end(struct swapmig_goal *goal);
-void swapmig_run_waits(struct swapmig_goal *goal, bool waits);
-bool swapmig_run_all_wait(void);
-bool swapmig_run_others(const struct swapmig_goal *goal);
-bool swapmig_run_vacated(const struct swapmig_goal *goal);
-bool swapmig_wanted(int from, int to);
-enum swapmig_verdict swapmig_judge(struct folio *folio,
-				   struct swapmig_scan *scan);
-
-void swapmig_placed(const struct swapmig_goal *goal, unsigned long pages);
-bool swapmig_nap(struct swapmig_goal *goal);
-bool swapmig_crowded(struct swapmig_goal *goal);
-void swapmig_displace_end(struct swapmig_goal *goal);
-
-/* Are folios for this goal placed without reclaim, as long as there is room? */
-static inline bool swapmig_quiet(const struct swapmig_goal *goal)
-{
-	return goal->quiet && !nodes_empty(goal->nodes);
-}
-#else
-static inline unsigned long swapmig_room(const struct swapmig_goal *goal,
-					 unsigned long *large)
-{
-	return 0;
-}
-
-static inline struct folio *swapmig_alloc_quiet(struct folio *src,
-						unsigned long private)
-{
-	return NULL;
-}
-
-static inline void swapmig_run(struct swapmig_goal *goal)
-{
-}
-
-static inline void swapmig_run_to(struct swapmig_goal *goal,
-				  const nodemask_t *nodes)
-{
-	goal->nodes = *nodes;
-}
-
-static inline void swapmig_run_end(struct swapmig_goal *goal)
-{
-}
-
-static inline void swapmig_placed(const struct swapmig_goal *goal,
-				  unsigned long pages)
-{
-}
-
-static inline bool swapmig_run_others(const struct swapmig_goal *goal)
-{
-	return false;
-}
-
-static inline bool swapmig_nap(struct swapmig_goal *goal)
-{
-	return false;
-}
-
-static inline bool swapmig_crowded(struct swapmig_goal *goal)
-{
-	return false;
-}
-
-static inline void swapmig_displace_end(struct swapmig_goal *goal)
-{
-}
-
-static inline bool swapmig_quiet(const struct swapmig_goal *goal)
-{
-	return false;
-}
-#endif /* CONFIG_SWAPMIG_DISPLACE */
-
-/* ------------------------------------------------------------------------- */
 /* wait.c: folios that are locked, or being written                           */
 /* ------------------------------------------------------------------------- */
 
@@ -354,11 +190,11 @@ bool swapmig_busy(struct folio *folio);
 /* ------------------------------------------------------------------------- */
 
 #ifdef CONFIG_CPUSETS
-bool swapmig_cpuset_waits(void);
+u32 swapmig_cpuset_engines(void);
 #else
-static inline bool swapmig_cpuset_waits(void)
+static inline u32 swapmig_cpuset_engines(void)
 {
-	return false;
+	return swapmig_engines();
 }
 #endif
 
@@ -366,6 +202,7 @@ static inline bool swapmig_cpuset_waits(void)
 /* lru.c: folios that leave the LRU for a request, and come back              */
 /* ------------------------------------------------------------------------- */
 
+unsigned long swapmig_count_pages(const struct list_head *folios);
 bool swapmig_isolate(struct folio *folio, struct list_head *folios);
 void swapmig_settle(struct list_head *folios);
 void swapmig_unsettle(struct list_head *folios);

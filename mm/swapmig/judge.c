@@ -20,173 +20,25 @@
 #include "internal.h"
 
 /* ------------------------------------------------------------------------- */
-/* Requests under way                                                         */
-/* ------------------------------------------------------------------------- */
-
-static LIST_HEAD(running);
-static DEFINE_SPINLOCK(running_lock);
-
-/**
- * swapmig_run - a request is under way
- * @goal:	its goal; with an address space, and displacement on its list
- *
- * Context: process.  Ends with swapmig_run_end().
- */
-void swapmig_run(struct swapmig_goal *goal)
-{
-	spin_lock(&running_lock);
-	list_add_tail(&goal->running, &running);
-	spin_unlock(&running_lock);
-}
-
-/**
- * swapmig_run_to - a request goes to other nodes from now on
- * @goal:	its goal
- * @nodes:	the nodes
- */
-void swapmig_run_to(struct swapmig_goal *goal, const nodemask_t *nodes)
-{
-	spin_lock(&running_lock);
-	goal->nodes = *nodes;
-	nodes_or(goal->were, goal->were, *nodes);
-	spin_unlock(&running_lock);
-}
-
-/**
- * swapmig_run_end - a request has ended
- * @goal:	its goal
- */
-void swapmig_run_end(struct swapmig_goal *goal)
-{
-	spin_lock(&running_lock);
-	list_del(&goal->running);
-	spin_unlock(&running_lock);
-}
-
-/**
- * swapmig_run_waits - a request waits for others to make way
- * @goal:	its goal
- * @waits:	it begins to wait, or has done so
- */
-void swapmig_run_waits(struct swapmig_goal *goal, bool waits)
-{
-	WRITE_ONCE(goal->waits, waits);
-}
-
-/**
- * swapmig_run_all_wait - do all requests wait for each other?
- *
- * Return: true if there is none that does not wait.
- */
-bool swapmig_run_all_wait(void)
-{
-	struct swapmig_goal *goal;
-	bool all = true;
-
-	spin_lock(&running_lock);
-	list_for_each_entry(goal, &running, running)
-		all &= READ_ONCE(goal->waits);
-	spin_unlock(&running_lock);
-	return all;
-}
-
-/**
- * swapmig_run_others - does another request handle the same folios?
- * @goal:	goal of a request under way
- *
- * One that takes the same process the other way is none: each would only undo what
- * the other does.
- *
- * Return: true if one moves the same address space, or pages to or from the same
- * nodes, as far as these are known.
- */
-bool swapmig_run_others(const struct swapmig_goal *goal)
-{
-	struct swapmig_goal *other;
-	bool others = false;
-
-	spin_lock(&running_lock);
-	list_for_each_entry(other, &running, running) {
-		if (other == goal)
-			continue;
-		if (other->mm == goal->mm && goal->from != NUMA_NO_NODE &&
-		    node_isset(goal->from, other->nodes))
-			continue;
-		others |= other->from == NUMA_NO_NODE || goal->from == NUMA_NO_NODE ||
-			  other->mm == goal->mm ||
-			  nodes_intersects(other->nodes, goal->nodes) ||
-			  (other->from != NUMA_NO_NODE &&
-			   node_isset(other->from, goal->nodes)) ||
-			  (goal->from != NUMA_NO_NODE &&
-			   node_isset(goal->from, other->nodes));
-	}
-	spin_unlock(&running_lock);
-	return others;
-}
-
-/**
- * swapmig_run_vacated - are pages about to leave where others want to go?
- * @goal:	goal of a request under way
- *
- * Return: true if another request vacates one of its nodes, or may do so.
- */
-bool swapmig_run_vacated(const struct swapmig_goal *goal)
-{
-	struct swapmig_goal *other;
-	bool vacated = false;
-
-	spin_lock(&running_lock);
-	list_for_each_entry(other, &running, running)
-		vacated |= other != goal && (other->from == NUMA_NO_NODE ||
-					     node_isset(other->from, goal->nodes));
-	spin_unlock(&running_lock);
-	return vacated;
-}
-
-/**
- * swapmig_wanted - do other requests want on one node what is on another?
- * @from:	node that pages are on
- * @to:		node that they are wanted on
- *
- * Return: true if a request that moves pages from @from to @to is under way.
- */
-bool swapmig_wanted(int from, int to)
-{
-	struct swapmig_goal *goal;
-	bool wanted = false;
-
-	spin_lock(&running_lock);
-	list_for_each_entry(goal, &running, running)
-		if (goal->from == from && node_isset(to, goal->nodes))
-			wanted = true;
-	spin_unlock(&running_lock);
-	return wanted;
-}
-
-/* ------------------------------------------------------------------------- */
 /* Policies, cpusets, requests                                                */
 /* ------------------------------------------------------------------------- */
 
 /**
  * struct look - what there is to say of a folio
- * @from:	node that it is on
- * @to:		node that it would go to
- * @mm:		the address space that asks for room
+ * @scan:	the scan that met it
  * @uid:	the only user whose pages may go, if @own
  * @own:	the caller may not push those of others
- * @forbidden:	a policy, a cpuset or a request keeps it on @from
- * @wants:	a policy, a cpuset or a request wants it on @to
+ * @forbidden:	a policy, a cpuset or a request keeps it where it is
+ * @wants:	a policy, a cpuset or a request wants it on the other node
  * @leaving:	a request is about to move it elsewhere
  * @perhaps:	a request may be about to, of which it is not known which pages it
  *		moves
  * @busy:	somebody holds a lock: it may go another time
  * @age:	look whether it was touched, and forget it
- * @warm:	touched since the last look, or better off on @from
+ * @warm:	touched since the last look, or better off where it is
  */
 struct look {
-	int from;
-	int to;
-	const struct mm_struct *mm;
+	const struct swapmig_scan *scan;
 	kuid_t uid;
 	bool own;
 	bool forbidden;
@@ -200,33 +52,19 @@ struct look {
 
 static void ask_requests(struct mm_struct *mm, struct look *look)
 {
-	struct swapmig_goal *goal;
+	unsigned int say = swapmig_run_look(look->scan, mm);
 
-	spin_lock(&running_lock);
-	list_for_each_entry(goal, &running, running) {
-		if (goal->mm != mm)
-			continue;
-		/* It may have been placed a moment ago */
-		if (mm == look->mm || node_isset(look->from, goal->were))
-			look->forbidden = true;
-		else if (goal->from == NUMA_NO_NODE)
-			/* Where it belongs is for policies to say */
-			look->perhaps |= !nodes_empty(goal->nodes);
-		else if (goal->from != look->from)
-			continue;
-		else if (node_isset(look->to, goal->nodes))
-			look->wants = true;
-		else
-			look->leaving = true;
-	}
-	spin_unlock(&running_lock);
+	look->forbidden |= say & SWAPMIG_RUN_HOLDS;
+	look->wants |= say & SWAPMIG_RUN_WANTS;
+	look->leaving |= say & SWAPMIG_RUN_TAKES;
+	look->perhaps |= say & SWAPMIG_RUN_MAY_TAKE;
 }
 
 static void ask_nodes(const nodemask_t *nodes, struct look *look)
 {
-	if (!node_isset(look->to, *nodes))
+	if (!node_isset(look->scan->to, *nodes))
 		look->forbidden = true;
-	else if (!node_isset(look->from, *nodes))
+	else if (!node_isset(look->scan->nid, *nodes))
 		look->wants = true;
 }
 
@@ -236,9 +74,11 @@ static void ask_policy(const struct mempolicy *pol, struct look *look)
 		return;
 	if (pol->mode != MPOL_PREFERRED && pol->mode != MPOL_PREFERRED_MANY)
 		ask_nodes(&pol->nodes, look);
-	else if (node_isset(look->from, pol->nodes))
+	else if (node_isset(look->scan->nid, pol->nodes) && look->scan->soft)
+		look->forbidden = true;
+	else if (node_isset(look->scan->nid, pol->nodes))
 		look->warm = true;
-	else if (node_isset(look->to, pol->nodes))
+	else if (node_isset(look->scan->to, pol->nodes))
 		look->wants = true;
 }
 
@@ -393,9 +233,7 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 	bool cold = scan->lap < SWAPMIG_LAP_WARM;
 	bool mapped = folio_mapped(folio);
 	struct look look = {
-		.from = scan->nid,
-		.to = scan->to,
-		.mm = scan->mm,
+		.scan = scan,
 		.own = scan->confined,
 		.uid = current_uid(),
 		.age = cold && !wanted,

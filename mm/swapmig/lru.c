@@ -20,6 +20,22 @@ static void lru_count(struct folio *folio, long sign)
 }
 
 /**
+ * swapmig_count_pages - how much is on a list?
+ * @folios:	isolated folios
+ *
+ * Return: their base pages.
+ */
+unsigned long swapmig_count_pages(const struct list_head *folios)
+{
+	unsigned long pages = 0;
+	struct folio *folio;
+
+	list_for_each_entry(folio, folios, lru)
+		pages += folio_nr_pages(folio);
+	return pages;
+}
+
+/**
  * swapmig_isolate - take a folio off the LRU, and count it
  * @folio:	folio with a reference of the caller's
  * @folios:	list that it is added to, with a reference of its own

@@ -160,6 +160,22 @@ static int pages_look(struct swapmig_pages *sp, struct vm_area_struct *vma,
 	return status;
 }
 
+/* The area of the caller's address @p, with the mmap lock held; else an errno */
+static struct vm_area_struct *pages_vma(struct swapmig_pages *sp, const void __user *p,
+					unsigned long *addr)
+{
+	struct vm_area_struct *vma;
+
+	if (mmap_read_lock_killable(sp->mm))
+		return ERR_PTR(-EBUSY);
+	*addr = (unsigned long)untagged_addr_remote(sp->mm, p);
+	vma = vma_lookup(sp->mm, *addr);
+	if (vma)
+		return vma;
+	mmap_read_unlock(sp->mm);
+	return ERR_PTR(-EFAULT);
+}
+
 /*
  * Has a page that was queued arrived?  Returns the node, or -errno; -EAGAIN: it has
  * not, and can be isolated again, if @again.
@@ -171,12 +187,9 @@ static int pages_arrived(struct swapmig_pages *sp, const void __user *p, bool ag
 	bool mapped = false;
 	unsigned long addr;
 
-	if (mmap_read_lock_killable(sp->mm))
-		return -EBUSY;
-	addr = (unsigned long)untagged_addr_remote(sp->mm, p);
-	vma = vma_lookup(sp->mm, addr);
-	if (!vma)
-		status = -EFAULT;
+	vma = pages_vma(sp, p, &addr);
+	if (IS_ERR(vma))
+		return PTR_ERR(vma);
 	for (looks = 0; status == -EAGAIN && looks < PAGES_LOOKS; looks++)
 		status = pages_look(sp, vma, addr, &mapped);
 	mmap_read_unlock(sp->mm);
@@ -319,27 +332,24 @@ static bool pages_in_hand(struct swapmig_pages *sp, const void __user *p, int re
 {
 	struct vm_area_struct *vma;
 	unsigned long addr;
-	int where = ret;
 
 	if ((ret != -EBUSY && ret != -ENOENT) || !sp->goal.quiet ||
 	    sp->naps >= PAGES_NAPS_IN_ALL || !swapmig_run_others(&sp->goal))
 		return false;
 	if (ret == -ENOENT) {
-		if (mmap_read_lock_killable(sp->mm))
+		vma = pages_vma(sp, p, &addr);
+		if (IS_ERR(vma))
 			return false;
-		addr = (unsigned long)untagged_addr_remote(sp->mm, p);
-		vma = vma_lookup(sp->mm, addr);
-		if (vma)
-			where = swapmig_absent(vma, addr);
+		ret = swapmig_absent(vma, addr);
 		mmap_read_unlock(sp->mm);
 	}
-	if (where != -EBUSY && where != -EAGAIN)
+	if (ret != -EBUSY && ret != -EAGAIN)
 		return false;
 	/* Others may need what is queued */
 	if (sp->nr && pages_flush(sp))
 		return false;
 	sp->naps++;
-	return swapmig_nap(&sp->goal);
+	return swapmig_nap();
 }
 
 /* The page at index @i of the caller's arrays.  Returns 0, or an errno that ends it. */
@@ -417,7 +427,7 @@ int swapmig_move_pages(struct mm_struct *mm, const nodemask_t *allowed,
 	sp->status = status;
 	INIT_LIST_HEAD(&sp->folios);
 	swapmig_goal_node(&sp->goal, &sp->mtc, NUMA_NO_NODE);
-	swapmig_begin(&sp->goal, mm, NUMA_NO_NODE);
+	swapmig_begin(&sp->goal, mm, NUMA_NO_NODE, swapmig_engines());
 
 	lru_cache_disable();
 	for (i = 0; i < nr && !err; i++) {

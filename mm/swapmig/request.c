@@ -256,6 +256,8 @@ static long request_run(struct swapmig_request *req)
 	for (;;) {
 		swapmig_again(&req->goal);
 		req->goal.hold = sweeps > 1;
+		if (sweeps == 1 && req->goal.soft)
+			swapmig_run_to(&req->goal, &no_nodes);
 		failed = request_sweep(req);
 		req->goal.first = false;
 		if (failed <= 0 || sweeps == 1)
@@ -266,9 +268,9 @@ static long request_run(struct swapmig_request *req)
 	return failed < 0 ? failed : failed + req->goal.unseen;
 }
 
-static void request_begin(struct swapmig_request *req, int from)
+static void request_begin(struct swapmig_request *req, int from, u32 engines)
 {
-	swapmig_begin(&req->goal, req->mm, from);
+	swapmig_begin(&req->goal, req->mm, from, engines);
 	/* A slot that has no tag gets one if pages are to go through swap */
 	if (!swapmig_swaps(req->goal.engines))
 		req->map.other = NUMA_NO_NODE;
@@ -308,7 +310,7 @@ long swapmig_migrate_node(struct mm_struct *mm, int source, int dest,
 	};
 
 	swapmig_goal_node(&req.goal, &mtc, dest);
-	request_begin(&req, source);
+	request_begin(&req, source, swapmig_cpuset_engines());
 	return swapmig_end(&req.goal, request_run(&req));
 }
 
@@ -398,12 +400,16 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 	/* A local policy has no nodes: what the field has then is not its own */
 	if (pol && pol->mode != MPOL_LOCAL) {
 		/* Those that the cpuset made of what the caller named */
-		if (pol->mode != MPOL_PREFERRED)
+		if (pol->mode != MPOL_PREFERRED || pol->flags & MPOL_F_RELATIVE_NODES)
 			nodes = &pol->nodes;
 		req.goal.nid = first_node(pol->nodes);
 		req.goal.tag = nodes_weight(pol->nodes) == 1;
+		req.goal.soft = pol->mode == MPOL_PREFERRED ||
+				pol->mode == MPOL_PREFERRED_MANY;
+		/* Only the last may place it elsewhere */
+		req.sweeps += req.goal.soft;
 		/* Any of them will do, so it may be where room is made */
-		if (pol->mode == MPOL_BIND)
+		if (req.goal.soft || pol->mode == MPOL_BIND)
 			swapmig_run_to(&req.goal, &pol->nodes);
 		if (req.goal.tag)
 			req.map.other = req.goal.nid;
@@ -414,7 +420,7 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 	if (flags & SWAPMIG_MOVES) {
 		nodes_complement(req.sources, *nodes);
 		req.queue = queue;
-		request_begin(&req, NUMA_NO_NODE);
+		request_begin(&req, NUMA_NO_NODE, swapmig_engines());
 		return swapmig_end(&req.goal, request_run(&req));
 	}
 	if (swapmig_any_tags()) {
@@ -424,7 +430,7 @@ long swapmig_mbind(unsigned long start, unsigned long end,
 		req.goal.tag = false;
 		/* Nobody has asked for what read-ahead misplaced */
 		swapmig_run_to(&req.goal, &no_nodes);
-		request_begin(&req, NUMA_NO_NODE);
+		request_begin(&req, NUMA_NO_NODE, swapmig_engines());
 		swapmig_end(&req.goal, request_sweep(&req));
 	}
 	return 0;

@@ -18,7 +18,7 @@
 /* How much is there?                                                         */
 /* ------------------------------------------------------------------------- */
 
-/* A boost for fragmentation's sake is left out: see quiet_gfp() */
+/* A boost for fragmentation's sake is left out: see alloc_unboosted() */
 static long zone_above(struct zone *zone)
 {
 	long low = READ_ONCE(zone->_watermark[WMARK_LOW]);
@@ -126,28 +126,44 @@ void swapmig_drain_node(int nid)
 /* Allocation                                                                 */
 /* ------------------------------------------------------------------------- */
 
-static bool node_boosted(int nid)
-{
-	struct zone *zones = NODE_DATA(nid)->node_zones;
-	int zid;
+/* Neither reclaims nor wakes kswapd nor complains */
+#define QUIET_GFP	((GFP_HIGHUSER_MOVABLE & ~__GFP_RECLAIM) | __GFP_THISNODE | \
+			 __GFP_NOWARN | __GFP_NOMEMALLOC | __GFP_COMP)
 
-	for (zid = 0; zid < MAX_NR_ZONES; zid++)
-		if (READ_ONCE(zones[zid].watermark_boost))
-			return true;
-	return false;
+static void zone_unboost(struct zone *zone, unsigned long before)
+{
+	unsigned long flags;
+
+	if (READ_ONCE(zone->watermark_boost) <= before)
+		return;
+	spin_lock_irqsave(&zone->lock, flags);
+	zone->watermark_boost = min(zone->watermark_boost, before);
+	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
 /*
- * Neither reclaims nor wakes kswapd nor complains.  An allocation that falls back to
- * a block of another type, of ours too, raises the watermarks until kswapd has run:
- * only with __GFP_HIGH that does not count.
+ * An allocation that falls back to a block of another type raises the watermarks, so
+ * that the next one, of whomever, wakes kswapd: not for ours.  Somebody else may have
+ * done so in the same microsecond; a hint is lost, or stays, then.  What may compact
+ * takes whole blocks, which raises nothing.  Only with __GFP_HIGH it does not count
+ * what others have raised, until kswapd has run.
  */
-static gfp_t quiet_gfp(int nid)
+static struct folio *alloc_unboosted(gfp_t gfp, unsigned int order, int nid)
 {
-	gfp_t gfp = GFP_HIGHUSER_MOVABLE & ~__GFP_RECLAIM;
+	struct pglist_data *pgdat = NODE_DATA(nid);
+	unsigned long before[MAX_NR_ZONES];
+	struct folio *folio;
+	int zid;
 
-	gfp |= __GFP_THISNODE | __GFP_NOWARN | __GFP_NOMEMALLOC | __GFP_COMP;
-	return node_boosted(nid) ? gfp | __GFP_HIGH : gfp;
+	for (zid = 0; zid < pgdat->nr_zones; zid++) {
+		before[zid] = READ_ONCE(pgdat->node_zones[zid].watermark_boost);
+		if (before[zid])
+			gfp |= __GFP_HIGH;
+	}
+	folio = __folio_alloc(gfp, order, nid, NULL);
+	if (folio && !(gfp & __GFP_DIRECT_RECLAIM))
+		zone_unboost(folio_zone(folio), before[folio_zonenum(folio)]);
+	return folio;
 }
 
 /*
@@ -173,14 +189,14 @@ static struct folio *alloc_on(struct folio *src, int nid)
 {
 	const nodemask_t nodes = nodemask_of_node(nid);
 	unsigned int order = folio_order(src);
-	gfp_t gfp = quiet_gfp(nid) | order_gfp(order);
+	gfp_t gfp = QUIET_GFP | order_gfp(order);
 
 	if (order && swapmig_node_room(nid) < 1L << order && !pool_has(src, nid))
 		return NULL;
 	if (folio_test_hugetlb(src))
 		return alloc_hugetlb_folio_nodemask(folio_hstate(src), nid,
 						    (nodemask_t *)&nodes, gfp, false);
-	return __folio_alloc(gfp, order, nid, NULL);
+	return alloc_unboosted(gfp, order, nid);
 }
 
 /**
@@ -226,8 +242,8 @@ struct folio *swapmig_alloc_victim(struct folio *src, unsigned long private)
 	if (way->room < 1L << order)
 		return NULL;
 	/* Its owner's cpuset was asked; the caller's does not matter */
-	gfp = (quiet_gfp(way->nid) & ~__GFP_HARDWALL) | order_gfp(order);
-	folio = __folio_alloc(gfp, order, way->nid, NULL);
+	gfp = (QUIET_GFP & ~__GFP_HARDWALL) | order_gfp(order);
+	folio = alloc_unboosted(gfp, order, way->nid);
 	if (folio)
 		way->room -= 1L << order;
 	return folio;

@@ -50,22 +50,20 @@ static pid_t stats_pid(struct mm_struct *mm)
 
 /**
  * swapmig_begin - a request begins
- * @goal:	its goal; gets the engines and the batch size that the administrator
- *		chose, which it keeps to the end
+ * @goal:	its goal; gets the batch size that the administrator chose
  * @mm:		address space whose pages are to move
  * @from:	node to vacate, or NUMA_NO_NODE
+ * @engines:	packed list, which it keeps to the end
  */
-void swapmig_begin(struct swapmig_goal *goal, struct mm_struct *mm, int from)
+void swapmig_begin(struct swapmig_goal *goal, struct mm_struct *mm, int from,
+		   u32 engines)
 {
-	goal->engines = swapmig_engines();
+	goal->engines = engines;
 	goal->batch = swapmig_batch();
 	goal->from = from;
 	goal->pid = stats_pid(mm);
 	goal->mm = mm;
 	goal->quiet = swapmig_makes_room(goal->engines);
-	/* There may be room as soon as another cpuset has changed */
-	if (goal->quiet && swapmig_cpuset_waits())
-		goal->engines = swapmig_without_swap(goal->engines);
 	if (goal->quiet)
 		swapmig_run(goal);
 	if (trace_swapmig_request_start_enabled()) {

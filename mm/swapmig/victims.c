@@ -223,6 +223,39 @@ static bool victims_prying(const struct swapmig_scan *scan)
 	       scan->pried > VICTIMS_PRIED_PAGES + VICTIMS_EACH * scan->way;
 }
 
+/* Before the first of the lists */
+static void victims_leave_lists(struct swapmig_scan *scan)
+{
+	if (scan->memcg)
+		mem_cgroup_iter_break(NULL, scan->memcg);
+	scan->memcg = NULL;
+	scan->inside = false;
+	scan->end = false;
+	scan->list = -1;
+}
+
+static void victims_begin_lap(struct swapmig_scan *scan, int lap)
+{
+	scan->lap = lap;
+	scan->stage = 0;
+	scan->vain = 0;
+	scan->found = 0;
+	scan->sized = false;
+	scan->since = scan->scanned;
+}
+
+static int victims_lap_after(int lap, bool few, bool found)
+{
+	if (lap == SWAPMIG_LAP_WANTED)
+		return 0;
+	if (few && lap < SWAPMIG_LAP_WARM)
+		return SWAPMIG_LAP_WARM;
+	/* There may be more */
+	if (lap >= SWAPMIG_LAP_WARM && (few || found))
+		return SWAPMIG_LAP_ANY;
+	return lap + 1;
+}
+
 /* False when nobody is left to make way */
 static bool victims_next_lap(struct swapmig_scan *scan)
 {
@@ -230,32 +263,17 @@ static bool victims_next_lap(struct swapmig_scan *scan)
 	unsigned long found = scan->found, may = found + scan->vain;
 	/* Hardly any may go: another look at all of them is not worth it */
 	bool few = may * VICTIMS_FEW <= looked;
+	bool warm = scan->lap >= SWAPMIG_LAP_WARM;
+	bool over = !may || (few && warm && !scan->sized);
+	int lap = scan->lap, next = victims_lap_after(lap, few, found);
 
-	bool sized = scan->sized;
-
-	scan->stage = 0;
-	scan->vain = 0;
-	scan->found = 0;
-	scan->sized = false;
-	scan->since = scan->scanned;
 	if (scan->blocked)
-		/* Once more, when the other node has room */
-		return true;
-	if (scan->lap == SWAPMIG_LAP_WANTED) {
-		scan->lap = 0;
-		return true;
-	}
-	if (!may || (few && scan->lap >= SWAPMIG_LAP_WARM && !sized))
-		return false;
-	if (few)
-		scan->lap = scan->lap < SWAPMIG_LAP_WARM ? SWAPMIG_LAP_WARM :
-							   SWAPMIG_LAP_ANY;
-	else if (found && scan->lap >= SWAPMIG_LAP_WARM)
-		/* There may be more */
-		scan->lap = SWAPMIG_LAP_ANY;
-	else
-		scan->lap++;
-	return scan->lap < VICTIMS_LAPS;
+		/* The same once more, when the other node has room */
+		next = lap;
+	else if (over && lap != SWAPMIG_LAP_WANTED)
+		next = VICTIMS_LAPS;
+	victims_begin_lap(scan, next);
+	return next < VICTIMS_LAPS;
 }
 
 /*
@@ -298,8 +316,7 @@ static int victims_advance(struct swapmig_scan *scan)
  */
 void swapmig_victims_stop(struct swapmig_scan *scan)
 {
-	if (scan->memcg)
-		mem_cgroup_iter_break(NULL, scan->memcg);
+	victims_leave_lists(scan);
 	if (scan->confined)
 		mem_cgroup_put(scan->own);
 	*scan = (struct swapmig_scan) { .nid = NUMA_NO_NODE };
@@ -324,10 +341,11 @@ void swapmig_victims_start(struct swapmig_scan *scan,
 		.mm = goal->mm,
 		.nid = nid,
 		.to = to,
-		.list = -1,
-		.lap = swapmig_wanted(nid, to) ? SWAPMIG_LAP_WANTED : 0,
-		.pried = goal->pried,
+		.soft = goal->soft,
+		.pried = goal->push.pried,
 	};
+	victims_leave_lists(scan);
+	victims_begin_lap(scan, swapmig_run_wanted(scan) ? SWAPMIG_LAP_WANTED : 0);
 	if (ns_capable_noaudit(&init_user_ns, CAP_SYS_NICE))
 		return;
 	scan->confined = true;
@@ -342,17 +360,8 @@ static void victims_give_up_wanted(struct swapmig_scan *scan)
 	    scan->scanned - scan->since <= VICTIMS_WANTED_PAGES +
 					   VICTIMS_EACH * scan->found)
 		return;
-	if (scan->memcg)
-		mem_cgroup_iter_break(NULL, scan->memcg);
-	scan->memcg = NULL;
-	scan->inside = false;
-	scan->end = false;
-	scan->list = -1;
-	scan->stage = 0;
-	scan->lap = 0;
-	scan->vain = 0;
-	scan->found = 0;
-	scan->since = scan->scanned;
+	victims_leave_lists(scan);
+	victims_begin_lap(scan, 0);
 }
 
 /* A folio that may move, once there is room for it on the other node */
@@ -364,7 +373,7 @@ static bool victims_fits(struct swapmig_scan *scan, struct folio *folio)
 		/* It would be split, where others may fit */
 		if (pages == 1 || scan->room <= 0)
 			scan->blocked += pages;
-		else if (scan->lap >= SWAPMIG_LAP_ANY)
+		else if (scan->lap >= SWAPMIG_LAP_ANY && !scan->soft)
 			goto fits;
 		scan->sized |= pages > 1;
 		scan->vain += pages;

@@ -35,18 +35,14 @@ FIXTURE_VARIANT_ADD(exchange, disk)
 FIXTURE_SETUP(exchange)
 {
 	ASSERT_EQ(0, sm_swap_on(variant->swap, 0));
-	ASSERT_EQ(0, full_begin(2, ROOM));
-	self->len = part(ROOM, 85);
-	START(&self->a, self->len, 0, 1);
-	START(&self->b, self->len, 1, 2);
+	ASSERT_EQ(0, sm_full_begin(2, ROOM));
+	self->len = sm_part(ROOM, 85);
+	PAIR_BEGIN(&self->a, &self->b, self->len);
 }
 
 FIXTURE_TEARDOWN(exchange)
 {
-	EXPECT_EQ(0, sm_peer_stop(&self->a));
-	EXPECT_EQ(0, sm_peer_stop(&self->b));
-	full_end();
-	EXPECT_EQ(0, sm_swap_off());
+	PAIR_END(&self->a, &self->b);
 }
 
 TEST_F(exchange, migrate_pages)
@@ -83,46 +79,14 @@ TEST_F(exchange, mbind)
 }
 
 /* By two calls at the same time, while nobody, or both of them, write */
-static void at_once(struct __test_metadata *_metadata, struct sm_peer *a,
-		    struct sm_peer *b, bool busy)
-{
-	struct sm_peer one, two;
-	struct quiet q;
-
-	START(&one, SM_PAGE, 0, 0);
-	START(&two, SM_PAGE, 0, 0);
-	quiet_begin(&q);
-	if (busy) {
-		ASSERT_EQ(0, sm_peer_tell(a, SM_ORD_BUSY, 0, 0));
-		ASSERT_EQ(0, sm_peer_tell(b, SM_ORD_BUSY, 0, 0));
-	}
-	ASSERT_EQ(0, sm_peer_order_migrate(&one, a->pid, SM_NODE(0), SM_NODE(1)));
-	ASSERT_EQ(0, sm_peer_order_migrate(&two, b->pid, SM_NODE(1), SM_NODE(0)));
-	EXPECT_EQ(0, sm_peer_answer(&one));
-	EXPECT_EQ(0, sm_peer_answer(&two));
-	if (busy) {
-		EXPECT_EQ(0, sm_peer(a, SM_ORD_PART, 0, a->len));
-		EXPECT_EQ(0, sm_peer_answer(a));
-		EXPECT_EQ(0, sm_peer(b, SM_ORD_PART, 0, b->len));
-		EXPECT_EQ(0, sm_peer_answer(b));
-	}
-	EXPECT_QUIET(&q);
-	EXPECT_HOME(a, 1, 1);
-	EXPECT_HOME(b, 0, 2);
-	EXPECT_ABOVE_LOW(0);
-	EXPECT_ABOVE_LOW(1);
-	EXPECT_EQ(0, sm_peer_stop(&one));
-	EXPECT_EQ(0, sm_peer_stop(&two));
-}
-
 TEST_F(exchange, at_once)
 {
-	at_once(_metadata, &self->a, &self->b, false);
+	EXCHANGE_AT_ONCE(&self->a, &self->b, 0, false);
 }
 
 TEST_F(exchange, at_once_hot)
 {
-	at_once(_metadata, &self->a, &self->b, true);
+	EXCHANGE_AT_ONCE(&self->a, &self->b, 0, true);
 }
 
 /* Both write all the time, and change places again and again. */
@@ -134,17 +98,13 @@ FIXTURE(exchange_stress)
 FIXTURE_SETUP(exchange_stress)
 {
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	ASSERT_EQ(0, full_begin(2, ROOM));
-	START(&self->a, part(ROOM, 85), 0, 1);
-	START(&self->b, part(ROOM, 85), 1, 2);
+	ASSERT_EQ(0, sm_full_begin(2, ROOM));
+	PAIR_BEGIN(&self->a, &self->b, sm_part(ROOM, 85));
 }
 
 FIXTURE_TEARDOWN(exchange_stress)
 {
-	EXPECT_EQ(0, sm_peer_stop(&self->a));
-	EXPECT_EQ(0, sm_peer_stop(&self->b));
-	full_end();
-	EXPECT_EQ(0, sm_swap_off());
+	PAIR_END(&self->a, &self->b);
 }
 
 TEST_F(exchange_stress, hot)
@@ -160,12 +120,8 @@ TEST_F(exchange_stress, hot)
 		EXPECT_EQ(0, MOVE(&self->b, !at, at));
 		sm_alive("exchanges", round);
 	}
-	ASSERT_EQ(0, sm_peer_tell(&self->a, SM_ORD_CHECK, 0, 1));
-	ASSERT_EQ(0, sm_peer_tell(&self->b, SM_ORD_CHECK, 0, 2));
-	EXPECT_EQ(0, sm_peer_answer(&self->a));
-	EXPECT_EQ(0, sm_peer_answer(&self->a));
-	EXPECT_EQ(0, sm_peer_answer(&self->b));
-	EXPECT_EQ(0, sm_peer_answer(&self->b));
+	REST(&self->a);
+	REST(&self->b);
 	EXPECT_QUIET(&q);
 	EXPECT_HOME(&self->a, at, 1);
 	EXPECT_HOME(&self->b, !at, 2);
@@ -253,10 +209,10 @@ static void group_remove(enum why why)
 FIXTURE_SETUP(stays)
 {
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	ASSERT_EQ(0, full_begin(2, ROOM));
+	ASSERT_EQ(0, sm_full_begin(2, ROOM));
 	if (in_group(variant->why))
 		ASSERT_TRUE(group_make(variant->why));
-	START(&self->stays, part(ROOM, 45), 1, 0);
+	START(&self->stays, sm_part(ROOM, 45), 1, 0);
 	if (in_group(variant->why))
 		ASSERT_EQ(0, sm_group_join(GROUP, self->stays.pid));
 	ASSERT_EQ(0, sm_peer(&self->stays, SM_ORD_FILL, 1, 2));
@@ -266,7 +222,7 @@ FIXTURE_TEARDOWN(stays)
 {
 	EXPECT_EQ(0, sm_peer_stop(&self->stays));
 	group_remove(variant->why);
-	full_end();
+	sm_full_end();
 	EXPECT_EQ(0, sm_swap_off());
 }
 
@@ -292,10 +248,10 @@ TEST_F(stays, page_by_page)
 	long room;
 
 	ASSERT_LE(0, hold(&self->stays, variant->why));
-	START(&self->goes, part(ROOM, 45), 1, 3);
-	START(&self->a, part(ROOM, 40), 0, 1);
+	START(&self->goes, sm_part(ROOM, 45), 1, 3);
+	START(&self->a, sm_part(ROOM, 40), 0, 1);
 	quiet_begin(&q);
-	room = full_room(1, "low") / (long)SM_PAGE;
+	room = sm_room(1, "low") / (long)SM_PAGE;
 	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
 	EXPECT_QUIET(&q);
 	EXPECT_HOME(&self->a, 1, 1);
@@ -317,7 +273,7 @@ FIXTURE(order)
 FIXTURE_SETUP(order)
 {
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	ASSERT_EQ(0, full_begin(2, ROOM));
+	ASSERT_EQ(0, sm_full_begin(2, ROOM));
 }
 
 FIXTURE_TEARDOWN(order)
@@ -325,21 +281,19 @@ FIXTURE_TEARDOWN(order)
 	EXPECT_EQ(0, sm_peer_stop(&self->one));
 	EXPECT_EQ(0, sm_peer_stop(&self->two));
 	EXPECT_EQ(0, sm_peer_stop(&self->a));
-	full_end();
+	sm_full_end();
 	EXPECT_EQ(0, sm_swap_off());
 }
 
 /* The older one is used without pause: the cold one goes. */
 TEST_F(order, cold_before_hot)
 {
-	START(&self->one, part(ROOM, 45), 1, 2);
-	START(&self->two, part(ROOM, 45), 1, 3);
-	START(&self->a, part(ROOM, 50), 0, 1);
+	START(&self->one, sm_part(ROOM, 45), 1, 2);
+	START(&self->two, sm_part(ROOM, 45), 1, 3);
+	START(&self->a, sm_part(ROOM, 50), 0, 1);
 	ASSERT_EQ(0, sm_peer_tell(&self->one, SM_ORD_BUSY, 0, 0));
 	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
-	ASSERT_EQ(0, sm_peer_tell(&self->one, SM_ORD_CHECK, 0, 2));
-	EXPECT_EQ(0, sm_peer_answer(&self->one));
-	EXPECT_EQ(0, sm_peer_answer(&self->one));
+	REST(&self->one);
 	EXPECT_LT(3 * ON(&self->one, 0), ON(&self->two, 0)) {
 		TH_LOG("hot: %s", sm_where(self->one.pid, self->one.buf, self->one.len));
 	}
@@ -351,7 +305,7 @@ TEST_F(order, cold_before_hot)
 /* Of two as old as each other, the one that wants to be there goes first. */
 TEST_F(order, who_wants_to)
 {
-	size_t len = part(ROOM, 45), slice = 64 * SM_PAGE, off;
+	size_t len = sm_part(ROOM, 45), slice = 64 * SM_PAGE, off;
 
 	START(&self->one, len, 1, 0);
 	START(&self->two, len, 1, 0);
@@ -365,7 +319,7 @@ TEST_F(order, who_wants_to)
 	}
 	ASSERT_EQ(0, sm_peer_part(&self->one, 0, len));
 	ASSERT_EQ(0, sm_peer(&self->one, SM_ORD_MBIND, SM_NODE(0), 0));
-	START(&self->a, part(ROOM, 35), 0, 1);
+	START(&self->a, sm_part(ROOM, 35), 0, 1);
 	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
 	EXPECT_LT(2 * ON(&self->two, 0), ON(&self->one, 0)) {
 		TH_LOG("wants: %s", sm_where(self->one.pid, self->one.buf, len));
@@ -377,7 +331,7 @@ TEST_F(order, who_wants_to)
 /* One of the two processes that map a page has to stay: the page stays. */
 TEST_F(order, not_one_of_two_owners)
 {
-	size_t len = part(ROOM, 45);
+	size_t len = sm_part(ROOM, 45);
 	char *buf = sm_map(len);
 
 	ASSERT_NE(NULL, buf);
@@ -385,8 +339,8 @@ TEST_F(order, not_one_of_two_owners)
 	ASSERT_EQ(0, sm_peer_start(&self->one, buf, len));
 	ASSERT_EQ(0, sm_peer(&self->one, SM_ORD_POLICY, SM_NODE(1), MPOL_BIND));
 	ASSERT_EQ(SM_PAGES(len), ON(&self->one, 1));
-	START(&self->two, part(ROOM, 45), 1, 3);
-	START(&self->a, part(ROOM, 35), 0, 1);
+	START(&self->two, sm_part(ROOM, 45), 1, 3);
+	START(&self->a, sm_part(ROOM, 35), 0, 1);
 	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
 	EXPECT_HOME(&self->a, 1, 1);
 	EXPECT_HOME(&self->one, 1, 2);
@@ -414,16 +368,16 @@ FIXTURE(nobody)
 
 FIXTURE_SETUP(nobody)
 {
-	ASSERT_EQ(0, full_begin(2, ROOM));
-	START(&self->bound, part(ROOM, 85), 1, 2);
-	START(&self->a, part(ROOM, 70), 0, 1);
+	ASSERT_EQ(0, sm_full_begin(2, ROOM));
+	START(&self->bound, sm_part(ROOM, 85), 1, 2);
+	START(&self->a, sm_part(ROOM, 70), 0, 1);
 }
 
 FIXTURE_TEARDOWN(nobody)
 {
 	EXPECT_EQ(0, sm_peer_stop(&self->bound));
 	EXPECT_EQ(0, sm_peer_stop(&self->a));
-	full_end();
+	sm_full_end();
 }
 
 static long lru_pages(int node)
@@ -491,11 +445,11 @@ TEST_F(nobody, unprivileged_in_a_group)
 	ASSERT_TRUE(group_make(MEMORY_LOW));
 	ASSERT_EQ(0, sm_group_set(GROUP, "memory.low", "0"));
 	/* Half of what is on node 1 is another group's */
-	ASSERT_EQ(0, sm_peer_part(&self->bound, part(ROOM, 45), part(ROOM, 40)));
+	ASSERT_EQ(0, sm_peer_part(&self->bound, sm_part(ROOM, 45), sm_part(ROOM, 40)));
 	EXPECT_EQ(0, sm_peer(&self->bound, SM_ORD_FREE, 0, 0));
-	ASSERT_EQ(0, sm_peer_part(&self->bound, 0, part(ROOM, 45)));
-	self->bound.len = part(ROOM, 45);
-	START(&mate, part(ROOM, 40), 1, 0);
+	ASSERT_EQ(0, sm_peer_part(&self->bound, 0, sm_part(ROOM, 45)));
+	self->bound.len = sm_part(ROOM, 45);
+	START(&mate, sm_part(ROOM, 40), 1, 0);
 	START(&own, SM_MIB, 0, 3);
 	ASSERT_EQ(0, sm_group_join(GROUP, mate.pid));
 	ASSERT_EQ(0, sm_group_join(GROUP, own.pid));

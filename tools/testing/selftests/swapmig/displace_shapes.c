@@ -6,6 +6,7 @@
 #include "swapmig_displace.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -21,7 +22,7 @@ FIXTURE(shapes)
 FIXTURE_SETUP(shapes)
 {
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	ASSERT_EQ(0, full_begin(SM_NODES, ROOM));
+	ASSERT_EQ(0, sm_full_begin(SM_NODES, ROOM));
 }
 
 FIXTURE_TEARDOWN(shapes)
@@ -30,20 +31,79 @@ FIXTURE_TEARDOWN(shapes)
 		EXPECT_EQ(0, sm_peer_stop(&self->a));
 	if (self->b.pid)
 		EXPECT_EQ(0, sm_peer_stop(&self->b));
-	full_end();
+	sm_full_end();
 	EXPECT_EQ(0, sm_swap_off());
 }
 
 TEST_F(shapes, unequal)
 {
-	START(&self->a, part(ROOM, 95), 0, 1);
-	START(&self->b, part(ROOM, 50), 1, 2);
+	START(&self->a, sm_part(ROOM, 95), 0, 1);
+	START(&self->b, sm_part(ROOM, 50), 1, 2);
 	quiet_begin(&self->q);
 	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
 	EXPECT_EQ(0, MOVE(&self->b, 1, 0));
 	EXPECT_QUIET(&self->q);
 	EXPECT_HOME(&self->a, 1, 1);
 	EXPECT_HOME(&self->b, 0, 2);
+}
+
+/* A policy that only prefers the node: as good as any, but it may go elsewhere. */
+TEST_F(shapes, preferred)
+{
+	const int flags = MPOL_MF_MOVE | MPOL_MF_STRICT;
+
+	START(&self->a, sm_part(ROOM, 85), 0, 1);
+	START(&self->b, sm_part(ROOM, 85), 1, 2);
+	quiet_begin(&self->q);
+	EXPECT_EQ(0, sm_peer(&self->a, SM_ORD_PREFER, SM_NODE(1), flags));
+	EXPECT_QUIET(&self->q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
+	/* Who prefers the node as well makes no way, nor does who has to be there */
+	EXPECT_EQ(0, sm_peer(&self->b, SM_ORD_PREFER, SM_NODE(1), flags));
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_INTACT(&self->b, ~0UL, 2);
+	ASSERT_EQ(0, sm_peer(&self->a, SM_ORD_MBIND, SM_NODE(1), 0));
+	EXPECT_EQ(0, sm_peer(&self->b, SM_ORD_PREFER, SM_NODE(1), flags));
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_INTACT(&self->b, ~0UL, 2);
+}
+
+/* 32 MiB of free pages of @node in blocks of page tables, 63 of them together */
+static bool fragment(int node)
+{
+	const size_t step = SM_HUGE, len = 8192 * step;
+	char *p = sm_map(len);
+	size_t off;
+
+	if (!p || madvise(p, len, MADV_NOHUGEPAGE))
+		return false;
+	sm_run_on_node(node);
+	/* Of zeros: that takes no page but the table */
+	for (off = 0; off < len; off += step)
+		sm_touch(p + off, 1);
+	sm_run_on_node(-1);
+	/* The others stay until the process ends */
+	for (off = 0; off < len; off += 64 * step)
+		munmap(p + off, 63 * step);
+	return true;
+}
+
+/*
+ * What is placed among fragments does not raise the watermarks: who allocates next
+ * would wake kswapd.
+ */
+TEST_F(shapes, no_boost)
+{
+	long before;
+
+	ASSERT_TRUE(fragment(1));
+	START(&self->a, sm_part(ROOM, 95), 0, 1);
+	sm_boost(true);
+	before = sm_mark(1, "boost");
+	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_EQ(before, sm_mark(1, "boost"));
+	EXPECT_HOME(&self->a, 1, 1);
 }
 
 /* Counters and trace events tell of it. */
@@ -54,8 +114,8 @@ TEST_F(shapes, visible)
 
 	if (access(SM_TRACING "events/swapmig/enable", W_OK))
 		SKIP(return, "needs CONFIG_FTRACE");
-	START(&self->a, part(ROOM, 85), 0, 1);
-	START(&self->b, part(ROOM, 85), 1, 2);
+	START(&self->a, sm_part(ROOM, 85), 0, 1);
+	START(&self->b, sm_part(ROOM, 85), 1, 2);
 	ASSERT_EQ(0, sm_trace(true));
 	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
 	ASSERT_EQ(0, sm_trace(false));
@@ -74,7 +134,7 @@ TEST_F(shapes, page_cache)
 	int fd;
 
 	ASSERT_EQ(0, sm_swap_off());
-	START(&self->a, part(ROOM, 85), 0, 1);
+	START(&self->a, sm_part(ROOM, 85), 0, 1);
 	fd = open(SM_DISK, O_RDONLY);
 	ASSERT_LE(0, fd);
 	sm_set_mempolicy(MPOL_BIND, SM_NODE(1));
@@ -129,8 +189,8 @@ static size_t huge_of(const struct sm_peer *p)
 TEST_F(shapes, huge_pages)
 {
 	ASSERT_EQ(0, sm_swap_off());
-	START_HUGE(&self->a, part(ROOM, 70) / SM_HUGE * SM_HUGE, 0, 1);
-	START(&self->b, part(ROOM, 90), 1, 2);
+	START_HUGE(&self->a, sm_part(ROOM, 70) / SM_HUGE * SM_HUGE, 0, 1);
+	START(&self->b, sm_part(ROOM, 90), 1, 2);
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
 	quiet_begin(&self->q);
 	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
@@ -142,7 +202,7 @@ TEST_F(shapes, huge_pages)
 /* They change places whole, also several times. */
 TEST_F(shapes, huge_exchange)
 {
-	size_t len = part(ROOM, 80) / SM_HUGE * SM_HUGE;
+	size_t len = sm_part(ROOM, 80) / SM_HUGE * SM_HUGE;
 	int round, at = 0;
 
 	ASSERT_EQ(0, sm_swap_off());
@@ -166,7 +226,7 @@ TEST_F(shapes, huge_exchange)
 /* The hole is smaller than a huge page: they are split, and change places. */
 TEST_F(shapes, huge_small_hole)
 {
-	size_t len = part(ROOM, 60) / SM_HUGE * SM_HUGE;
+	size_t len = sm_part(ROOM, 60) / SM_HUGE * SM_HUGE;
 	struct sm_peer filler[2];
 	int i;
 
@@ -174,7 +234,7 @@ TEST_F(shapes, huge_small_hole)
 	START_HUGE(&self->a, len, 0, 1);
 	START_HUGE(&self->b, len, 1, 2);
 	for (i = 0; i < 2; i++) {
-		long room = full_room(i, "low") - 11 * SM_MIB / 4;
+		long room = sm_room(i, "low") - 11 * SM_MIB / 4;
 
 		ASSERT_LT(0, room);
 		START(&filler[i], room / SM_PAGE * SM_PAGE, i, 3);
@@ -213,7 +273,7 @@ static int status_of(struct sm_peer *p, int node, int *status)
 
 TEST_F(shapes, move_pages)
 {
-	size_t len = part(ROOM, 85);
+	size_t len = sm_part(ROOM, 85);
 	int *status = calloc(SM_PAGES(len), sizeof(*status));
 	long i, wrong = 0;
 
@@ -237,7 +297,7 @@ TEST_F(shapes, move_pages)
 /* Two calls at the same time, each from a process of its own */
 TEST_F(shapes, move_pages_at_once)
 {
-	size_t len = part(ROOM, 85);
+	size_t len = sm_part(ROOM, 85);
 	int *status = calloc(SM_PAGES(len), sizeof(*status));
 	int child = -1;
 	long i, wrong = 0;
@@ -275,7 +335,7 @@ TEST_F(shapes, few_pages)
 
 	ASSERT_EQ(0, sm_swap_off());
 	START(&self->a, 2 * SM_PAGE, 0, 1);
-	START(&self->b, (full_room(1, "low") - (long)SM_MIB / 2) / SM_PAGE * SM_PAGE,
+	START(&self->b, (sm_room(1, "low") - (long)SM_MIB / 2) / SM_PAGE * SM_PAGE,
 	      1, 2);
 	EXPECT_EQ(0, status_of(&self->a, 1, status));
 	EXPECT_EQ(1, status[0]);
@@ -287,14 +347,14 @@ TEST_F(shapes, few_pages)
 /* Half of the target has to stay: what did not fit says so, and is counted. */
 TEST_F(shapes, move_pages_in_part)
 {
-	size_t len = part(ROOM, 85);
+	size_t len = sm_part(ROOM, 85);
 	int *status = calloc(SM_PAGES(len), sizeof(*status));
 	long i, full = 0, wrong = 0, ret;
 
 	ASSERT_NE(NULL, status);
 	ASSERT_EQ(0, sm_swap_off());
 	START(&self->b, len, 1, 2);
-	ASSERT_EQ(0, sm_peer_part(&self->b, 0, part(len, 50)));
+	ASSERT_EQ(0, sm_peer_part(&self->b, 0, sm_part(len, 50)));
 	ASSERT_EQ(0, sm_peer(&self->b, SM_ORD_MBIND, SM_NODE(1), 0));
 	ASSERT_EQ(0, sm_peer_part(&self->b, 0, len));
 	START(&self->a, len, 0, 1);
@@ -321,10 +381,10 @@ TEST_F(shapes, charges_stay)
 
 	ASSERT_EQ(0, sm_write(SM_V2_ROOT "/cgroup.subtree_control", "+memory"));
 	ASSERT_EQ(0, mkdir(GROUP("victim"), 0755));
-	START(&self->b, part(ROOM, 85), 1, 0);
+	START(&self->b, sm_part(ROOM, 85), 1, 0);
 	ASSERT_EQ(0, sm_group_join(GROUP("victim"), self->b.pid));
 	ASSERT_EQ(0, sm_peer(&self->b, SM_ORD_FILL, 1, 2));
-	START(&self->a, part(ROOM, 85), 0, 1);
+	START(&self->a, sm_part(ROOM, 85), 0, 1);
 	before = sm_read_long(GROUP("victim") "/memory.current");
 	EXPECT_LT((long)self->b.len, before);
 	quiet_begin(&self->q);
@@ -347,8 +407,8 @@ TEST_F(shapes, cpusets)
 	ASSERT_TRUE(sm_v2_cpusets(true));
 	ASSERT_EQ(0, sm_group_make(GROUP("a"), "0"));
 	ASSERT_EQ(0, sm_group_make(GROUP("b"), "1"));
-	START(&self->a, part(ROOM, 85), 0, 0);
-	START(&self->b, part(ROOM, 85), 1, 0);
+	START(&self->a, sm_part(ROOM, 85), 0, 0);
+	START(&self->b, sm_part(ROOM, 85), 1, 0);
 	ASSERT_EQ(0, sm_group_join(GROUP("a"), self->a.pid));
 	ASSERT_EQ(0, sm_group_join(GROUP("b"), self->b.pid));
 	ASSERT_EQ(0, sm_peer(&self->a, SM_ORD_FILL, 0, 1));
@@ -374,8 +434,8 @@ TEST_F(shapes, interrupted)
 	struct sm_peer caller;
 	long displaced;
 
-	START(&self->a, part(ROOM, 85), 0, 1);
-	START(&self->b, part(ROOM, 85), 1, 2);
+	START(&self->a, sm_part(ROOM, 85), 0, 1);
+	START(&self->b, sm_part(ROOM, 85), 1, 2);
 	quiet_begin(&self->q);
 	displaced = COUNTER("dropped") + COUNTER("displaced");
 	START(&caller, SM_PAGE, 0, 0);
@@ -403,7 +463,7 @@ TEST_F(shapes, rotation)
 	int i;
 
 	for (i = 0; i < SM_NODES; i++) {
-		START(&p[i], part(ROOM, 82), i, i + 1);
+		START(&p[i], sm_part(ROOM, 82), i, i + 1);
 		START(&caller[i], SM_PAGE, 0, 0);
 		asked += SM_PAGES(p[i].len);
 	}
@@ -445,29 +505,22 @@ FIXTURE_SETUP(whole)
 	long room;
 
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	ASSERT_EQ(0, full_begin(0, 0));
-	room = full_room(0, "high") < full_room(1, "high") ?
-	       full_room(0, "high") : full_room(1, "high");
-	self->len = part(room, 97);
-	START(&self->a, self->len, 0, 1);
-	START(&self->b, self->len, 1, 2);
+	ASSERT_EQ(0, sm_full_begin(0, 0));
+	room = sm_room(0, "high") < sm_room(1, "high") ?
+	       sm_room(0, "high") : sm_room(1, "high");
+	self->len = sm_part(room, 97);
+	PAIR_BEGIN(&self->a, &self->b, self->len);
 }
 
 FIXTURE_TEARDOWN(whole)
 {
-	EXPECT_EQ(0, sm_peer_stop(&self->a));
-	EXPECT_EQ(0, sm_peer_stop(&self->b));
-	full_end();
-	EXPECT_EQ(0, sm_swap_off());
+	PAIR_END(&self->a, &self->b);
 }
 
 TEST_F(whole, exchange)
 {
-	struct sm_peer one, two;
 	struct quiet q;
 
-	START(&one, SM_PAGE, 2, 1);
-	START(&two, SM_PAGE, 2, 1);
 	quiet_begin(&q);
 	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
 	EXPECT_EQ(0, MOVE(&self->b, 1, 0));
@@ -475,16 +528,5 @@ TEST_F(whole, exchange)
 	EXPECT_HOME(&self->a, 1, 1);
 	EXPECT_HOME(&self->b, 0, 2);
 	/* And back, at the same time */
-	quiet_begin(&q);
-	ASSERT_EQ(0, sm_peer_order_migrate(&one, self->a.pid, SM_NODE(1), SM_NODE(0)));
-	ASSERT_EQ(0, sm_peer_order_migrate(&two, self->b.pid, SM_NODE(0), SM_NODE(1)));
-	EXPECT_EQ(0, sm_peer_answer(&one));
-	EXPECT_EQ(0, sm_peer_answer(&two));
-	EXPECT_QUIET(&q);
-	EXPECT_HOME(&self->a, 0, 1);
-	EXPECT_HOME(&self->b, 1, 2);
-	EXPECT_ABOVE_LOW(0);
-	EXPECT_ABOVE_LOW(1);
-	EXPECT_EQ(0, sm_peer_stop(&one));
-	EXPECT_EQ(0, sm_peer_stop(&two));
+	EXCHANGE_AT_ONCE(&self->a, &self->b, 1, false);
 }

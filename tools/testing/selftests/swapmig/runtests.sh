@@ -20,10 +20,10 @@ vm=/proc/sys/vm
 cgroup=/sys/fs/cgroup
 lru_gen=/sys/kernel/mm/lru_gen/enabled
 zswap=/sys/module/zswap/parameters/enabled
+boost=$vm/watermark_boost_factor
 pcp=$vm/percpu_pagelist_high_fraction
 engines=$vm/migration_engines
 batch=$vm/migration_batch
-boost=$vm/watermark_boost_factor
 tmp=${TMPDIR:-/tmp}/swapmig-tests.$$
 
 # What must not be in the kernel's log after a test, and what only says that the

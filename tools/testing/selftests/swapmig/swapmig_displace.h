@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the tests of the engine "displace" share: nodes that processes can fill, and
+ * What the tests of the engine "displace" share: processes on full nodes, and
  * what making room must leave alone.
  */
 #ifndef SWAPMIG_DISPLACE_H
@@ -10,68 +10,7 @@
 
 #include <assert.h>
 
-#define BOOST		"/proc/sys/vm/watermark_boost_factor"
 #define COUNTER(name)	sm_read_long("/sys/kernel/mm/swapmig/" name)
-
-/*
- * Bytes of @node that are free beyond its watermarks named @mark; without the boost
- * that earlier fragmentation may have given these, until kswapd takes it back.
- */
-static inline long full_room(int node, const char *mark)
-{
-	long pages = 0, val, nid = -1;
-	char line[128], key[32];
-	FILE *f = fopen("/proc/zoneinfo", "r");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "Node %ld,", &nid) == 1)
-			continue;
-		if (nid != node || sscanf(line, " %31s %ld", key, &val) != 2)
-			continue;
-		if (!strcmp(key, mark))
-			pages += val;
-		else if (!strcmp(key, "boost"))
-			pages -= val;
-	}
-	if (f)
-		fclose(f);
-	return sm_node_kib(node, "MemFree") * 1024 - pages * (long)SM_PAGE;
-}
-
-/*
- * Leaves @room bytes of each of the first @nodes nodes for what a test does, before
- * kswapd wakes; pages of hugetlbfs take the rest. Returns 0, or -errno.
- */
-static inline long full_begin(int nodes, size_t room)
-{
-	long ret = 0;
-	int i;
-
-	sm_write(BOOST, "0");
-	sync();
-	sm_write("/proc/sys/vm/drop_caches", "3");
-	sm_trim_pcp(true);
-	for (i = 0; i < nodes && ret >= 0; i++)
-		ret = sm_hog(i, sm_node_kib(i, "MemFree") * 1024 -
-				full_room(i, "high") + room);
-	return ret < 0 ? ret : 0;
-}
-
-static inline void full_end(void)
-{
-	int i;
-
-	for (i = 0; i < SM_NODES; i++)
-		sm_huge(i, 0);
-	sm_trim_pcp(false);
-	sm_write(BOOST, "15000");
-}
-
-/* @percent of @len, in whole pages */
-static inline size_t part(size_t len, int percent)
-{
-	return len / 100 * percent / SM_PAGE * SM_PAGE;
-}
 
 /* A process with @len bytes of memory, and, with a seed, filled on @node */
 #define START(...) sm_start(_metadata, __VA_ARGS__)
@@ -165,6 +104,70 @@ static inline void sm_expect_quiet(struct __test_metadata *_metadata, int line,
 	}
 }
 
-#define EXPECT_ABOVE_LOW(node) EXPECT_LE(0, full_room(node, "low"))
+#define EXPECT_ABOVE_LOW(node) EXPECT_LE(0, sm_room(node, "low"))
+
+/* Two processes that fill a node each */
+#define PAIR_BEGIN(...)	sm_pair_begin(_metadata, __VA_ARGS__)
+#define PAIR_END(...)	sm_pair_end(_metadata, __VA_ARGS__)
+
+static inline void sm_pair_begin(struct __test_metadata *_metadata, struct sm_peer *a,
+				 struct sm_peer *b, size_t len)
+{
+	START(a, len, 0, 1);
+	START(b, len, 1, 2);
+}
+
+static inline void sm_pair_end(struct __test_metadata *_metadata, struct sm_peer *a,
+			       struct sm_peer *b)
+{
+	EXPECT_EQ(0, sm_peer_stop(a));
+	EXPECT_EQ(0, sm_peer_stop(b));
+	sm_full_end();
+	EXPECT_EQ(0, sm_swap_off());
+}
+
+/* One that is busy stops, and answers for what it did as well. */
+#define REST(p) sm_rest(_metadata, p)
+
+static inline void sm_rest(struct __test_metadata *_metadata, struct sm_peer *p)
+{
+	ASSERT_EQ(0, sm_peer_tell(p, SM_ORD_PART, 0, p->len));
+	EXPECT_EQ(0, sm_peer_answer(p));
+	EXPECT_EQ(0, sm_peer_answer(p));
+}
+
+/* A pair of which @a is on node @at, 0 or 1, changes places by two calls at once. */
+#define EXCHANGE_AT_ONCE(...) sm_exchange_at_once(_metadata, __VA_ARGS__)
+
+static inline void sm_exchange_at_once(struct __test_metadata *_metadata,
+				       struct sm_peer *a, struct sm_peer *b, int at,
+				       bool busy)
+{
+	struct sm_peer one, two;
+	struct quiet q;
+
+	START(&one, SM_PAGE, 2, 1);
+	START(&two, SM_PAGE, 2, 1);
+	quiet_begin(&q);
+	if (busy) {
+		ASSERT_EQ(0, sm_peer_tell(a, SM_ORD_BUSY, 0, 0));
+		ASSERT_EQ(0, sm_peer_tell(b, SM_ORD_BUSY, 0, 0));
+	}
+	ASSERT_EQ(0, sm_peer_order_migrate(&one, a->pid, SM_NODE(at), SM_NODE(!at)));
+	ASSERT_EQ(0, sm_peer_order_migrate(&two, b->pid, SM_NODE(!at), SM_NODE(at)));
+	EXPECT_EQ(0, sm_peer_answer(&one));
+	EXPECT_EQ(0, sm_peer_answer(&two));
+	if (busy) {
+		REST(a);
+		REST(b);
+	}
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(a, !at, 1);
+	EXPECT_HOME(b, at, 2);
+	EXPECT_ABOVE_LOW(0);
+	EXPECT_ABOVE_LOW(1);
+	EXPECT_EQ(0, sm_peer_stop(&one));
+	EXPECT_EQ(0, sm_peer_stop(&two));
+}
 
 #endif /* SWAPMIG_DISPLACE_H */

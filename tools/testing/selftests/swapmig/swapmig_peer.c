@@ -87,6 +87,8 @@ static long peer_obey(int fd, const struct sm_msg *m, void *buf, size_t len)
 	case SM_ORD_MBIND:
 		return sm_mbind(buf, len, m->node ? MPOL_BIND : MPOL_DEFAULT,
 				m->node, m->value);
+	case SM_ORD_PREFER:
+		return sm_mbind(buf, len, MPOL_PREFERRED, m->node, m->value);
 	case SM_ORD_PAGEOUT:
 		return madvise(buf, len, MADV_PAGEOUT) ? -errno : 0;
 	case SM_ORD_DROP_ROOT:

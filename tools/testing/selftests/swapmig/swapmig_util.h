@@ -121,6 +121,19 @@ long sm_hog(int node, size_t keep);
 bool sm_locked(const void *addr);
 long sm_smaps_kib(const void *addr, const char *field);
 
+/* Nodes that are to be filled */
+long sm_mark(int node, const char *mark);
+long sm_room(int node, const char *mark);
+void sm_boost(bool on);
+long sm_full_begin(int nodes, size_t room);
+void sm_full_end(void);
+
+/* @percent of @len, in whole pages */
+static inline size_t sm_part(size_t len, int percent)
+{
+	return len / 100 * percent / SM_PAGE * SM_PAGE;
+}
+
 /* Credentials: given up for good, in this process */
 int sm_drop_root(void);
 int sm_drop_cap_sys_nice(void);
@@ -165,6 +178,7 @@ enum sm_order {
 	SM_ORD_TOUCH,		/* node: on whose CPU */
 	SM_ORD_MIGRATE,		/* value: pid; node: from, node2: to */
 	SM_ORD_MBIND,		/* node: mask or 0, value: flags */
+	SM_ORD_PREFER,		/* the same, but only preferred */
 	SM_ORD_PAGEOUT,
 	SM_ORD_DROP_ROOT,
 	SM_ORD_DROP_NICE,

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * swapmig: what the files of engine "displace" share, and what a request without it
+ * does instead.
+ */
+#ifndef _MM_SWAPMIG_DISPLACE_H
+#define _MM_SWAPMIG_DISPLACE_H
+
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+
+struct swapmig_goal;
+
+/* ------------------------------------------------------------------------- */
+/* What a request remembers                                                   */
+/* ------------------------------------------------------------------------- */
+
+/* victims.c: where the search for those that make way on a node stands */
+struct swapmig_scan {
+	const struct mm_struct *mm;	/* asks for room */
+	int nid;
+	int to;
+	struct mem_cgroup *own;		/* if @confined, the one whose folios may move */
+	struct mem_cgroup *memcg;	/* present one, if @inside */
+	const struct folio *first;	/* of the list; only to compare */
+	int lap;
+	unsigned int stage;		/* of a lap: a sort of list, in all cgroups */
+	int list;			/* of that sort, in the present cgroup */
+	bool running;
+	bool confined;			/* only folios that are charged to @own move */
+	bool soft;			/* the request only prefers the node */
+	bool any;			/* also what is warm, for this once */
+	bool inside;			/* a stage has begun, and is at @memcg */
+	bool end;			/* of the list has been reached */
+	bool over;			/* there is nobody, until something changes */
+	bool sized;			/* some were too large for the room */
+	bool leaving;			/* some are about to be moved elsewhere */
+	unsigned long turn;		/* pages looked at since @first */
+	unsigned long size;		/* of the list, or more, as it began */
+	long room;			/* that the other node has */
+	unsigned long blocked;		/* pages that would go, but for that */
+	unsigned long scanned;		/* pages looked at in all */
+	unsigned long since;		/* the same when the lap began */
+	unsigned long pried;		/* of these, others', in all searches */
+	unsigned long way;		/* pages that made way for the request */
+	unsigned long vain;		/* pages of this lap that a later one may take */
+	unsigned long found;		/* pages of this lap that made way */
+};
+
+/* Pairs of nodes that a request remembers */
+#define SWAPMIG_SCANS	3
+
+/**
+ * struct swapmig_push - a request makes room
+ * @scans:	where the search for pages that make way stands, on a node for another
+ * @nr_scans:	how many of these there were
+ * @dry:	nodes on which nobody can make way to @dry_to
+ * @dry_to:	node
+ * @leaving:	others are about to move some that cannot
+ * @asked:	pages for which room was to be made
+ * @lacked:	pages that their nodes lacked before, for which others have to go as well
+ * @met:	nodes that were asked for what they lack
+ * @displaced:	pages that made way for them
+ * @pried:	pages of others that were looked at
+ * @got:	pages that were placed into the room they left
+ * @rescans:	looks at all of a node, for others have got on
+ * @crowded:	sweeps for what others had in hand
+ * @naps:	for other requests, since a page was placed
+ * @drained:	nodes to which all CPUs have returned their free pages
+ */
+struct swapmig_push {
+	struct swapmig_scan scans[SWAPMIG_SCANS];
+	unsigned int nr_scans;
+	nodemask_t dry;
+	int dry_to;
+	bool leaving;
+	unsigned long asked;
+	unsigned long lacked;
+	nodemask_t met;
+	unsigned long displaced;
+	unsigned long pried;
+	unsigned long got;
+	unsigned int rescans;
+	int crowded;
+	int naps;
+	nodemask_t drained;
+};
+
+#ifdef CONFIG_SWAPMIG_DISPLACE
+/* ------------------------------------------------------------------------- */
+/* room.c: room on a node                                                     */
+/* ------------------------------------------------------------------------- */
+
+/* Free pages beyond the low watermark that a request leaves in a zone */
+#define SWAPMIG_SLACK	256L
+
+/* Where those that make way go, and how many pages of them */
+struct swapmig_way {
+	int nid;
+	long room;
+};
+
+long swapmig_node_room(int nid);
+unsigned long swapmig_room(const struct swapmig_goal *goal, unsigned long *large);
+void swapmig_drain_node(int nid);
+struct folio *swapmig_alloc_quiet(struct folio *src, unsigned long private);
+struct folio *swapmig_alloc_victim(struct folio *src, unsigned long private);
+
+/* ------------------------------------------------------------------------- */
+/* victims.c: where the coldest folios are                                    */
+/* ------------------------------------------------------------------------- */
+
+/*
+ * Laps over the lists of a node: for what other requests move anyway; then for what
+ * is cold; the first that takes what is warm; and that takes huge pages, which have
+ * to be split.
+ */
+#define SWAPMIG_LAP_WANTED	(-1)
+#define SWAPMIG_LAP_WARM	2
+#define SWAPMIG_LAP_ANY		3
+
+void swapmig_victims_start(struct swapmig_scan *scan,
+			   const struct swapmig_goal *goal, int nid, int to);
+unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
+				      unsigned long pages, long room,
+				      struct list_head *move,
+				      struct list_head *drop);
+void swapmig_victims_stop(struct swapmig_scan *scan);
+
+/* Are these lists those of a memory cgroup that the caller may not push? */
+static inline bool swapmig_scan_foreign(const struct swapmig_scan *scan)
+{
+	return scan->confined && !mem_cgroup_disabled() && scan->memcg != scan->own;
+}
+
+/* ------------------------------------------------------------------------- */
+/* judge.c: may a folio make way?                                             */
+/* ------------------------------------------------------------------------- */
+
+enum swapmig_verdict {
+	SWAPMIG_STAYS,
+	SWAPMIG_MOVES,		/* to the other node */
+	SWAPMIG_DROPS,		/* nobody needs it in memory */
+};
+
+enum swapmig_verdict swapmig_judge(struct folio *folio,
+				   struct swapmig_scan *scan);
+
+/* ------------------------------------------------------------------------- */
+/* running.c: the requests under way                                          */
+/* ------------------------------------------------------------------------- */
+
+/* What they say of a page of one of their address spaces */
+#define SWAPMIG_RUN_HOLDS	BIT(0)	/* it has to stay */
+#define SWAPMIG_RUN_WANTS	BIT(1)	/* on the other node */
+#define SWAPMIG_RUN_TAKES	BIT(2)	/* elsewhere, soon */
+#define SWAPMIG_RUN_MAY_TAKE	BIT(3)
+
+void swapmig_run(struct swapmig_goal *goal);
+void swapmig_run_to(struct swapmig_goal *goal, const nodemask_t *nodes);
+void swapmig_run_end(struct swapmig_goal *goal);
+void swapmig_run_waits(struct swapmig_goal *goal, bool waits);
+bool swapmig_run_all_wait(void);
+bool swapmig_run_others(const struct swapmig_goal *goal);
+bool swapmig_run_vacated(const struct swapmig_goal *goal);
+bool swapmig_run_wanted(const struct swapmig_scan *scan);
+unsigned int swapmig_run_look(const struct swapmig_scan *scan,
+			      const struct mm_struct *mm);
+
+/* ------------------------------------------------------------------------- */
+/* displace.c: the engine                                                     */
+/* ------------------------------------------------------------------------- */
+
+void swapmig_placed(const struct swapmig_goal *goal, unsigned long pages);
+bool swapmig_nap(void);
+bool swapmig_crowded(struct swapmig_goal *goal);
+void swapmig_displace_end(struct swapmig_goal *goal);
+
+/* Are folios for this goal placed without reclaim, as long as there is room? */
+bool swapmig_quiet(const struct swapmig_goal *goal);
+#else
+static inline unsigned long swapmig_room(const struct swapmig_goal *goal,
+					 unsigned long *large)
+{
+	return 0;
+}
+
+static inline struct folio *swapmig_alloc_quiet(struct folio *src,
+						unsigned long private)
+{
+	return NULL;
+}
+
+static inline void swapmig_run(struct swapmig_goal *goal)
+{
+}
+
+static inline void swapmig_run_to(struct swapmig_goal *goal,
+				  const nodemask_t *nodes)
+{
+}
+
+static inline void swapmig_run_end(struct swapmig_goal *goal)
+{
+}
+
+static inline void swapmig_placed(const struct swapmig_goal *goal,
+				  unsigned long pages)
+{
+}
+
+static inline bool swapmig_run_others(const struct swapmig_goal *goal)
+{
+	return false;
+}
+
+static inline bool swapmig_nap(void)
+{
+	return false;
+}
+
+static inline bool swapmig_crowded(struct swapmig_goal *goal)
+{
+	return false;
+}
+
+static inline void swapmig_displace_end(struct swapmig_goal *goal)
+{
+}
+
+static inline bool swapmig_quiet(const struct swapmig_goal *goal)
+{
+	return false;
+}
+#endif /* CONFIG_SWAPMIG_DISPLACE */
+
+#endif /* _MM_SWAPMIG_DISPLACE_H */

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * swapmig: the requests that are under way.
+ *
+ * Each of those that make room knows of the others: whose pages they have in hand,
+ * and what they are about to move out of its way, or want where it takes pages from.
+ */
+
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/spinlock.h>
+
+#include "internal.h"
+
+static LIST_HEAD(running);
+static DEFINE_SPINLOCK(running_lock);
+
+/**
+ * swapmig_run - a request is under way
+ * @goal:	its goal; with an address space, and displacement on its list
+ *
+ * Context: process.  Ends with swapmig_run_end().
+ */
+void swapmig_run(struct swapmig_goal *goal)
+{
+	spin_lock(&running_lock);
+	list_add_tail(&goal->running, &running);
+	spin_unlock(&running_lock);
+}
+
+/**
+ * swapmig_run_to - a request goes to other nodes from now on
+ * @goal:	its goal
+ * @nodes:	the nodes
+ */
+void swapmig_run_to(struct swapmig_goal *goal, const nodemask_t *nodes)
+{
+	spin_lock(&running_lock);
+	goal->nodes = *nodes;
+	nodes_or(goal->were, goal->were, *nodes);
+	spin_unlock(&running_lock);
+}
+
+/**
+ * swapmig_run_end - a request has ended
+ * @goal:	its goal
+ */
+void swapmig_run_end(struct swapmig_goal *goal)
+{
+	spin_lock(&running_lock);
+	list_del(&goal->running);
+	spin_unlock(&running_lock);
+}
+
+/* ------------------------------------------------------------------------- */
+/* What one request asks of the others                                        */
+/* ------------------------------------------------------------------------- */
+
+/* Is it true of any of them but @goal, which may be NULL? */
+static bool run_any(const struct swapmig_goal *goal, const void *arg,
+		    bool (*test)(const struct swapmig_goal *other, const void *arg))
+{
+	struct swapmig_goal *other;
+	bool any = false;
+
+	spin_lock(&running_lock);
+	list_for_each_entry(other, &running, running)
+		if (other != goal && test(other, arg)) {
+			any = true;
+			break;
+		}
+	spin_unlock(&running_lock);
+	return any;
+}
+
+/* Does the one vacate a node of the other, as far as is known? */
+static bool run_vacates(const struct swapmig_goal *one,
+			const struct swapmig_goal *other)
+{
+	return one->from == NUMA_NO_NODE || node_isset(one->from, other->nodes);
+}
+
+static bool run_is_busy(const struct swapmig_goal *other, const void *arg)
+{
+	return !READ_ONCE(other->waits);
+}
+
+static bool run_shares(const struct swapmig_goal *other, const void *arg)
+{
+	const struct swapmig_goal *goal = arg;
+
+	/* The same process the other way: each would only undo what the other does */
+	if (other->mm == goal->mm)
+		return goal->from == NUMA_NO_NODE || !run_vacates(goal, other);
+	return run_vacates(other, goal) || run_vacates(goal, other) ||
+	       nodes_intersects(other->nodes, goal->nodes);
+}
+
+static bool run_makes_way(const struct swapmig_goal *other, const void *arg)
+{
+	return run_vacates(other, arg);
+}
+
+static bool run_goes(const struct swapmig_goal *other, const void *arg)
+{
+	const struct swapmig_scan *scan = arg;
+
+	return other->from == scan->nid && node_isset(scan->to, other->nodes);
+}
+
+/**
+ * swapmig_run_waits - a request waits for others to make way
+ * @goal:	its goal
+ * @waits:	it begins to wait, or has done so
+ */
+void swapmig_run_waits(struct swapmig_goal *goal, bool waits)
+{
+	WRITE_ONCE(goal->waits, waits);
+}
+
+/**
+ * swapmig_run_all_wait - do all requests wait for each other?
+ *
+ * Return: true if there is none that does not wait.
+ */
+bool swapmig_run_all_wait(void)
+{
+	return !run_any(NULL, NULL, run_is_busy);
+}
+
+/**
+ * swapmig_run_others - does another request handle the same folios?
+ * @goal:	goal of a request under way
+ *
+ * One that takes the same process the other way is none.
+ *
+ * Return: true if one moves the same address space, or pages to or from the same
+ * nodes, as far as these are known.
+ */
+bool swapmig_run_others(const struct swapmig_goal *goal)
+{
+	return run_any(goal, goal, run_shares);
+}
+
+/**
+ * swapmig_run_vacated - are pages about to leave where others want to go?
+ * @goal:	goal of a request under way
+ *
+ * Return: true if another request vacates one of its nodes, or may do so.
+ */
+bool swapmig_run_vacated(const struct swapmig_goal *goal)
+{
+	return run_any(goal, goal, run_makes_way);
+}
+
+/**
+ * swapmig_run_wanted - do requests want what is on one node on another?
+ * @scan:	a scan of the one for the other
+ *
+ * Return: true if a request that moves pages from the one to the other is under way.
+ */
+bool swapmig_run_wanted(const struct swapmig_scan *scan)
+{
+	return run_any(NULL, scan, run_goes);
+}
+
+/**
+ * swapmig_run_look - what do requests say of a page of an address space?
+ * @scan:	a scan that has met it
+ * @mm:		the address space
+ *
+ * Context: a page table lock, or locks of the reverse map, may be held.
+ * Return: SWAPMIG_RUN_* bits.
+ */
+unsigned int swapmig_run_look(const struct swapmig_scan *scan,
+			      const struct mm_struct *mm)
+{
+	struct swapmig_goal *goal;
+	unsigned int say = 0;
+
+	spin_lock(&running_lock);
+	list_for_each_entry(goal, &running, running) {
+		if (goal->mm != mm)
+			continue;
+		/* It may have been placed a moment ago */
+		if (mm == scan->mm || node_isset(scan->nid, goal->were))
+			say |= SWAPMIG_RUN_HOLDS;
+		else if (goal->from == NUMA_NO_NODE)
+			/* Where it belongs is for policies to say */
+			say |= nodes_empty(goal->nodes) || goal->soft ?
+			       0 : SWAPMIG_RUN_MAY_TAKE;
+		else if (goal->from != scan->nid)
+			continue;
+		else if (node_isset(scan->to, goal->nodes))
+			say |= SWAPMIG_RUN_WANTS;
+		else
+			say |= SWAPMIG_RUN_TAKES;
+	}
+	spin_unlock(&running_lock);
+	return say;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * swapmig selftests: nodes with as much room as a test wants.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "swapmig_util.h"
+
+/* A watermark of @node, or its "boost", in pages, of all zones */
+long sm_mark(int node, const char *mark)
+{
+	long pages = 0, val, nid = -1;
+	char line[128], key[32];
+	FILE *f = fopen("/proc/zoneinfo", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Node %ld,", &nid) == 1)
+			continue;
+		if (nid == node && sscanf(line, " %31s %ld", key, &val) == 2 &&
+		    !strcmp(key, mark))
+			pages += val;
+	}
+	if (f)
+		fclose(f);
+	return pages;
+}
+
+/*
+ * Bytes of @node that are free beyond its watermarks named @mark; without the boost
+ * that earlier fragmentation may have given these, until kswapd takes it back.
+ */
+long sm_room(int node, const char *mark)
+{
+	long pages = sm_mark(node, mark) - sm_mark(node, "boost");
+
+	return sm_node_kib(node, "MemFree") * 1024 - pages * (long)SM_PAGE;
+}
+
+#define BOOST "/proc/sys/vm/watermark_boost_factor"
+
+/* Does fragmentation raise watermarks? It does if nobody says anything. */
+void sm_boost(bool on)
+{
+	sm_write(BOOST, on ? "15000" : "0");
+}
+
+/*
+ * Leaves @room bytes of each of the first @nodes nodes for what a test does, before
+ * kswapd wakes; pages of hugetlbfs take the rest. What else wakes it, the allocations
+ * of others among fragments, is switched off. Returns 0, or -errno.
+ */
+long sm_full_begin(int nodes, size_t room)
+{
+	long ret = 0;
+	int i;
+
+	sm_boost(false);
+	sync();
+	sm_write("/proc/sys/vm/drop_caches", "3");
+	sm_trim_pcp(true);
+	for (i = 0; i < nodes && ret >= 0; i++)
+		ret = sm_hog(i, sm_node_kib(i, "MemFree") * 1024 -
+				sm_room(i, "high") + room);
+	return ret < 0 ? ret : 0;
+}
+
+void sm_full_end(void)
+{
+	int i;
+
+	for (i = 0; i < SM_NODES; i++)
+		sm_huge(i, 0);
+	sm_trim_pcp(false);
+	sm_boost(true);
+}

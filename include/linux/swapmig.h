@@ -17,9 +17,9 @@
  *   folio lock			only by trying, while engines work
  *     i_mmap_rwsem, anon_vma lock	to judge a victim, only by trying
  *       page table lock		was it touched?
- *       mmap_lock (read)	the policy of its area, only by trying
- *       running_lock		requests under way
- *       task_lock(owner)	its policy, its mems_allowed
+ *         mmap_lock (read)	the policy of its area, only by trying
+ *         running_lock		requests under way
+ *         task_lock(owner)	its policy, its mems_allowed
  *   lruvec->lru_lock (irq)	lists are turned; nothing is called under it
  *   task_lock(current)		the policy that an eviction allocates by
  *

@@ -138,24 +138,32 @@ static inline bool swapmig_scan_foreign(const struct swapmig_scan *scan)
 /* judge.c: may a folio make way?                                             */
 /* ------------------------------------------------------------------------- */
 
+/* What policies, cpusets, requests and page tables say of it */
+#define SWAPMIG_SAYS_STAY	BIT(0)	/* it is not allowed on the other node */
+#define SWAPMIG_SAYS_GO		BIT(1)	/* it is wanted there */
+#define SWAPMIG_SAYS_LEAVES	BIT(2)	/* a request is about to move it elsewhere */
+#define SWAPMIG_SAYS_MAY_LEAVE	BIT(3)	/* one may be, but which pages it moves is not known */
+#define SWAPMIG_SAYS_WARM	BIT(4)	/* touched lately, or better off where it is */
+#define SWAPMIG_SAYS_BUSY	BIT(5)	/* somebody holds a lock: another time */
+
 enum swapmig_verdict {
 	SWAPMIG_STAYS,
 	SWAPMIG_MOVES,		/* to the other node */
 	SWAPMIG_DROPS,		/* nobody needs it in memory */
 };
 
-enum swapmig_verdict swapmig_judge(struct folio *folio,
-				   struct swapmig_scan *scan);
+/* What was said of an address space a moment ago; most that stand together are of one */
+struct swapmig_asked {
+	const struct mm_struct *mm;	/* only to compare */
+	unsigned int says;		/* SWAPMIG_SAYS_* of all that has no policy of its own */
+};
+
+enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *scan,
+				   struct swapmig_asked *asked);
 
 /* ------------------------------------------------------------------------- */
 /* running.c: the requests under way                                          */
 /* ------------------------------------------------------------------------- */
-
-/* What they say of a page of one of their address spaces */
-#define SWAPMIG_RUN_HOLDS	BIT(0)	/* it has to stay */
-#define SWAPMIG_RUN_WANTS	BIT(1)	/* on the other node */
-#define SWAPMIG_RUN_TAKES	BIT(2)	/* elsewhere, soon */
-#define SWAPMIG_RUN_MAY_TAKE	BIT(3)
 
 void swapmig_run(struct swapmig_goal *goal);
 void swapmig_run_to(struct swapmig_goal *goal, const nodemask_t *nodes);

@@ -24,147 +24,144 @@
 /* ------------------------------------------------------------------------- */
 
 /**
- * struct look - what there is to say of a folio
+ * struct look - at a folio
  * @scan:	the scan that met it
+ * @asked:	what was said of an address space
  * @uid:	the only user whose pages may go, if @own
  * @own:	the caller may not push those of others
- * @forbidden:	a policy, a cpuset or a request keeps it where it is
- * @wants:	a policy, a cpuset or a request wants it on the other node
- * @leaving:	a request is about to move it elsewhere
- * @perhaps:	a request may be about to, of which it is not known which pages it
- *		moves
- * @busy:	somebody holds a lock: it may go another time
  * @age:	look whether it was touched, and forget it
- * @warm:	touched since the last look, or better off where it is
+ * @says:	SWAPMIG_SAYS_*, what there is to say of it
  */
 struct look {
 	const struct swapmig_scan *scan;
+	struct swapmig_asked *asked;
 	kuid_t uid;
 	bool own;
-	bool forbidden;
-	bool wants;
-	bool leaving;
-	bool perhaps;
-	bool busy;
 	bool age;
-	bool warm;
+	unsigned int says;
 };
 
-static void ask_requests(struct mm_struct *mm, struct look *look)
-{
-	unsigned int say = swapmig_run_look(look->scan, mm);
+#define LOOK_STAYS	(SWAPMIG_SAYS_STAY | SWAPMIG_SAYS_BUSY)
 
-	look->forbidden |= say & SWAPMIG_RUN_HOLDS;
-	look->wants |= say & SWAPMIG_RUN_WANTS;
-	look->leaving |= say & SWAPMIG_RUN_TAKES;
-	look->perhaps |= say & SWAPMIG_RUN_MAY_TAKE;
+static unsigned int ask_nodes(const nodemask_t *nodes, const struct swapmig_scan *scan)
+{
+	if (!node_isset(scan->to, *nodes))
+		return SWAPMIG_SAYS_STAY;
+	return node_isset(scan->nid, *nodes) ? 0 : SWAPMIG_SAYS_GO;
 }
 
-static void ask_nodes(const nodemask_t *nodes, struct look *look)
-{
-	if (!node_isset(look->scan->to, *nodes))
-		look->forbidden = true;
-	else if (!node_isset(look->scan->nid, *nodes))
-		look->wants = true;
-}
-
-static void ask_policy(const struct mempolicy *pol, struct look *look)
+static unsigned int ask_policy(const struct mempolicy *pol,
+			       const struct swapmig_scan *scan)
 {
 	if (!pol || pol->mode == MPOL_LOCAL || nodes_empty(pol->nodes))
-		return;
+		return 0;
 	if (pol->mode != MPOL_PREFERRED && pol->mode != MPOL_PREFERRED_MANY)
-		ask_nodes(&pol->nodes, look);
-	else if (node_isset(look->scan->nid, pol->nodes) && look->scan->soft)
-		look->forbidden = true;
-	else if (node_isset(look->scan->nid, pol->nodes))
-		look->warm = true;
-	else if (node_isset(look->scan->to, pol->nodes))
-		look->wants = true;
+		return ask_nodes(&pol->nodes, scan);
+	/* Who only prefers the node as well does not push it away */
+	if (node_isset(scan->nid, pol->nodes))
+		return scan->soft ? SWAPMIG_SAYS_STAY : SWAPMIG_SAYS_WARM;
+	return node_isset(scan->to, pol->nodes) ? SWAPMIG_SAYS_GO : 0;
 }
 
 /* The policies of single threads are not known: any of them may have touched it */
-static void ask_owner(struct mm_struct *mm, bool has_policy, struct look *look)
+static unsigned int ask_owner(struct mm_struct *mm, bool has_policy,
+			      const struct look *look)
 {
 	struct task_struct *owner;
+	unsigned int says = 0;
 
 	rcu_read_lock();
 	owner = rcu_dereference(mm->owner);
+	if (look->own && (!owner || !uid_eq(task_uid(owner), look->uid)))
+		says |= SWAPMIG_SAYS_STAY;
 	if (owner) {
-		if (look->own && !uid_eq(task_uid(owner), look->uid))
-			look->forbidden = true;
 		task_lock(owner);
-		ask_nodes(&owner->mems_allowed, look);
+		says |= ask_nodes(&owner->mems_allowed, look->scan);
 		if (!has_policy)
-			ask_policy(owner->mempolicy, look);
+			says |= ask_policy(owner->mempolicy, look->scan);
 		task_unlock(owner);
-	} else if (look->own) {
-		look->forbidden = true;
 	}
 	rcu_read_unlock();
+	return says;
 }
 
-/* Only the lock of the reverse map is held, to which mmap_lock is outer */
-static void ask_vma(struct vm_area_struct *vma, unsigned long addr,
-		    struct look *look)
+static unsigned int ask_mm(struct mm_struct *mm, const struct look *look)
+{
+	struct swapmig_asked *asked = look->asked;
+
+	if (asked->mm != mm) {
+		asked->says = swapmig_run_look(look->scan, mm) |
+			      ask_owner(mm, false, look);
+		asked->mm = mm;
+	}
+	return asked->says;
+}
+
+/* mmap_lock is outer to the locks that are held */
+static unsigned int ask_vma(struct vm_area_struct *vma, unsigned long addr,
+			    const struct look *look)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	struct mempolicy *pol = NULL;
+	struct mempolicy *pol;
+	unsigned int says;
 	pgoff_t ilx;
 
 	if (vma->vm_flags & VM_LOCKED)
-		look->forbidden = true;
-	ask_requests(mm, look);
-	if (look->forbidden)
-		return;
-	if (READ_ONCE(vma->vm_policy) || (vma->vm_ops && vma->vm_ops->get_policy)) {
-		if (!mmap_read_trylock(mm)) {
-			look->busy = true;
-			return;
-		}
-		pol = __get_vma_policy(vma, addr, &ilx);
-		ask_policy(pol, look);
-		mpol_cond_put(pol);
-		mmap_read_unlock(mm);
-	}
-	ask_owner(mm, pol, look);
+		return SWAPMIG_SAYS_STAY | swapmig_run_look(look->scan, mm);
+	if (!READ_ONCE(vma->vm_policy) && !(vma->vm_ops && vma->vm_ops->get_policy))
+		return ask_mm(mm, look);
+	says = swapmig_run_look(look->scan, mm);
+	if (says & SWAPMIG_SAYS_STAY)
+		return says;
+	if (!mmap_read_trylock(mm))
+		return says | SWAPMIG_SAYS_BUSY;
+	pol = __get_vma_policy(vma, addr, &ilx);
+	says |= ask_policy(pol, look->scan) | ask_owner(mm, pol, look);
+	mpol_cond_put(pol);
+	mmap_read_unlock(mm);
+	return says;
 }
 
 /* ------------------------------------------------------------------------- */
 /* Folios                                                                     */
 /* ------------------------------------------------------------------------- */
 
-/* Who may not push it must not make it look cold either, so this comes last */
-static void look_age(struct page_vma_mapped_walk *pvmw, struct look *look)
+static unsigned int look_age(struct page_vma_mapped_walk *pvmw)
 {
-	while (page_vma_mapped_walk(pvmw)) {
-		if (!pvmw->pte) {
-			if (IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
-				look->warm |= pmdp_clear_young_notify(pvmw->vma,
-						pvmw->address, pvmw->pmd);
-		} else if (pte_present(ptep_get(pvmw->pte))) {
-			look->warm |= ptep_clear_young_notify(pvmw->vma,
-						pvmw->address, pvmw->pte);
-		} else {
-			/* A device has it to itself */
-			look->forbidden = true;
-		}
+	bool young = false;
+
+	if (!pvmw->pte) {
+		if (IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
+			young = pmdp_clear_young_notify(pvmw->vma, pvmw->address,
+							pvmw->pmd);
+	} else if (pte_present(ptep_get(pvmw->pte))) {
+		young = ptep_clear_young_notify(pvmw->vma, pvmw->address, pvmw->pte);
+	} else {
+		/* A device has it to itself */
+		return SWAPMIG_SAYS_STAY;
 	}
+	return young ? SWAPMIG_SAYS_WARM : 0;
 }
 
+/* Who may not push it must not make it look cold either: its age comes last */
 static bool look_one(struct folio *folio, struct vm_area_struct *vma,
 		     unsigned long addr, void *arg)
 {
-	DEFINE_FOLIO_VMA_WALK(mapped, folio, vma, addr, PVMW_SYNC);
 	DEFINE_FOLIO_VMA_WALK(pvmw, folio, vma, addr, PVMW_SYNC);
 	struct look *look = arg;
+	bool asked = false;
 
-	if (!page_vma_mapped_walk(&mapped))
-		return true;
-	page_vma_mapped_walk_done(&mapped);
-	ask_vma(vma, addr, look);
-	if (look->age && !look->forbidden && !look->busy)
-		look_age(&pvmw, look);
-	return !look->forbidden && !look->busy;
+	while (page_vma_mapped_walk(&pvmw)) {
+		if (!asked)
+			look->says |= ask_vma(vma, addr, look);
+		asked = true;
+		if (!look->age || look->says & LOOK_STAYS) {
+			page_vma_mapped_walk_done(&pvmw);
+			break;
+		}
+		look->says |= look_age(&pvmw);
+	}
+	return !(look->says & LOOK_STAYS);
 }
 
 static void look_mapped(struct folio *folio, struct look *look)
@@ -177,7 +174,8 @@ static void look_mapped(struct folio *folio, struct look *look)
 	};
 
 	rmap_walk(folio, &rwc);
-	look->busy |= rwc.contended;
+	if (rwc.contended)
+		look->says |= SWAPMIG_SAYS_BUSY;
 }
 
 static void look_shmem(struct folio *folio, struct look *look)
@@ -187,12 +185,12 @@ static void look_shmem(struct folio *folio, struct look *look)
 	struct mempolicy *pol;
 
 	pol = mpol_shared_policy_lookup(&SHMEM_I(inode)->policy, folio->index);
-	ask_policy(pol, look);
+	look->says |= ask_policy(pol, look->scan);
 	mpol_cond_put(pol);
 	if (pol)
 		return;
 	raw_spin_lock(&sbinfo->stat_lock);
-	ask_policy(sbinfo->mpol, look);
+	look->says |= ask_policy(sbinfo->mpol, look->scan);
 	raw_spin_unlock(&sbinfo->stat_lock);
 }
 
@@ -204,8 +202,8 @@ static bool look_unmapped(struct folio *folio, struct look *look)
 		return false;
 	if (shmem_mapping(folio->mapping))
 		look_shmem(folio, look);
-	if (look->age)
-		look->warm |= folio_test_clear_referenced(folio);
+	if (look->age && folio_test_clear_referenced(folio))
+		look->says |= SWAPMIG_SAYS_WARM;
 	return true;
 }
 
@@ -220,12 +218,14 @@ static bool may_drop(struct folio *folio)
  * swapmig_judge - may this folio make way?
  * @folio:	a folio on an LRU list
  * @scan:	the scan that met it; @scan->vain and leaving are updated
+ * @asked:	what was said of an address space, which is updated; or nothing
  *
  * Context: process; @folio locked, with a reference.  The locks of the reverse
  * map and mmap_lock are only tried.
  * Return: whether, and how.
  */
-enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *scan)
+enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *scan,
+				   struct swapmig_asked *asked)
 {
 	bool rootless = scan->confined && (!scan->own || mem_cgroup_is_root(scan->own));
 	bool limited = swapmig_scan_foreign(scan);
@@ -234,10 +234,13 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 	bool mapped = folio_mapped(folio);
 	struct look look = {
 		.scan = scan,
+		.asked = asked,
 		.own = scan->confined,
 		.uid = current_uid(),
 		.age = cold && !wanted,
 	};
+	unsigned int says;
+	bool stays;
 
 	if (folio_nid(folio) != scan->nid || !folio_evictable(folio) ||
 	    folio_test_writeback(folio) || swapmig_pinned(folio))
@@ -252,23 +255,26 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 		look_mapped(folio, &look);
 	else if (wanted || !look_unmapped(folio, &look))
 		return SWAPMIG_STAYS;
-	if (look.busy)
+	says = look.says;
+	stays = says & LOOK_STAYS;
+	if (says & SWAPMIG_SAYS_BUSY)
 		scan->vain += folio_nr_pages(folio);
 	/* Also what is forbidden: where it goes may not be here */
-	if (look.leaving || (look.forbidden && look.perhaps))
+	if (says & SWAPMIG_SAYS_LEAVES ||
+	    (says & SWAPMIG_SAYS_STAY && says & SWAPMIG_SAYS_MAY_LEAVE))
 		scan->leaving = true;
-	if (look.forbidden || look.busy || (look.leaving && !look.wants))
-		goto stays;
-	if (!look.wants && (wanted || (cold && look.warm && !scan->any))) {
-		scan->vain += folio_nr_pages(folio);
-		goto stays;
+	if (!(says & SWAPMIG_SAYS_GO)) {
+		stays |= says & SWAPMIG_SAYS_LEAVES;
+		if (!stays && (wanted || (cold && says & SWAPMIG_SAYS_WARM && !scan->any))) {
+			scan->vain += folio_nr_pages(folio);
+			stays = true;
+		}
 	}
-	if (cold && !look.wants && !look.warm && may_drop(folio))
-		return SWAPMIG_DROPS;
-	return SWAPMIG_MOVES;
-stays:
+	if (!stays)
+		return cold && !(says & (SWAPMIG_SAYS_GO | SWAPMIG_SAYS_WARM)) &&
+		       may_drop(folio) ? SWAPMIG_DROPS : SWAPMIG_MOVES;
 	/* The page tables do not say it any more */
-	if (mapped && look.warm)
+	if (mapped && says & SWAPMIG_SAYS_WARM)
 		folio_set_referenced(folio);
 	return SWAPMIG_STAYS;
 }

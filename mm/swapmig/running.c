@@ -171,7 +171,7 @@ bool swapmig_run_wanted(const struct swapmig_scan *scan)
  * @mm:		the address space
  *
  * Context: a page table lock, or locks of the reverse map, may be held.
- * Return: SWAPMIG_RUN_* bits.
+ * Return: SWAPMIG_SAYS_* bits.
  */
 unsigned int swapmig_run_look(const struct swapmig_scan *scan,
 			      const struct mm_struct *mm)
@@ -185,17 +185,17 @@ unsigned int swapmig_run_look(const struct swapmig_scan *scan,
 			continue;
 		/* It may have been placed a moment ago */
 		if (mm == scan->mm || node_isset(scan->nid, goal->were))
-			say |= SWAPMIG_RUN_HOLDS;
+			say |= SWAPMIG_SAYS_STAY;
 		else if (goal->from == NUMA_NO_NODE)
 			/* Where it belongs is for policies to say */
 			say |= nodes_empty(goal->nodes) || goal->soft ?
-			       0 : SWAPMIG_RUN_MAY_TAKE;
+			       0 : SWAPMIG_SAYS_MAY_LEAVE;
 		else if (goal->from != scan->nid)
 			continue;
 		else if (node_isset(scan->to, goal->nodes))
-			say |= SWAPMIG_RUN_WANTS;
+			say |= SWAPMIG_SAYS_GO;
 		else
-			say |= SWAPMIG_RUN_TAKES;
+			say |= SWAPMIG_SAYS_LEAVES;
 	}
 	spin_unlock(&running_lock);
 	return say;

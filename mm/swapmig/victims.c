@@ -386,6 +386,7 @@ fits:
 
 /* Returns base pages isolated */
 static unsigned long victims_take(struct swapmig_scan *scan, struct folio *folio,
+				  struct swapmig_asked *asked,
 				  struct list_head *move, struct list_head *drop)
 {
 	enum swapmig_verdict verdict;
@@ -394,7 +395,7 @@ static unsigned long victims_take(struct swapmig_scan *scan, struct folio *folio
 		scan->vain += folio_nr_pages(folio);
 		return 0;
 	}
-	verdict = swapmig_judge(folio, scan);
+	verdict = swapmig_judge(folio, scan, asked);
 	if (verdict == SWAPMIG_MOVES && !victims_fits(scan, folio))
 		verdict = SWAPMIG_STAYS;
 	folio_unlock(folio);
@@ -433,6 +434,7 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 	scan->any = false;
 	while (taken < pages && scan->blocked < VICTIMS_BLOCKED_PAGES &&
 	       !fatal_signal_pending(current)) {
+		struct swapmig_asked asked = { };
 		unsigned long before = taken, looked;
 		unsigned int i, nr;
 
@@ -464,7 +466,7 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 			scan->pried += scan->scanned - looked;
 		for (i = 0; i < nr; i++) {
 			if (taken < pages)
-				taken += victims_take(scan, folios[i], move, drop);
+				taken += victims_take(scan, folios[i], &asked, move, drop);
 			else
 				/* For the next lap, as it is at the other end now */
 				scan->vain += folio_nr_pages(folios[i]);

@@ -459,6 +459,7 @@ TEST_F(shapes, interrupted)
 TEST_F(shapes, rotation)
 {
 	struct sm_peer p[SM_NODES], caller[SM_NODES];
+	long no_room = COUNTER("stayed/no_room"), raced = COUNTER("stayed/raced");
 	long displaced, asked = 0;
 	int i;
 
@@ -479,8 +480,10 @@ TEST_F(shapes, rotation)
 		/* All four have some pages of libraries in hand, to and fro */
 		EXPECT_LE(0, left);
 		EXPECT_GE(8, left) {
-			TH_LOG("from node %d: %s", i,
-			       sm_where(p[i].pid, p[i].buf, p[i].len));
+			TH_LOG("from node %d: %s; no room %ld, raced %ld", i,
+			       sm_where(p[i].pid, p[i].buf, p[i].len),
+			       COUNTER("stayed/no_room") - no_room,
+			       COUNTER("stayed/raced") - raced);
 		}
 	}
 	EXPECT_QUIET(&self->q);

@@ -19,7 +19,7 @@
  *       page table lock		was it touched?
  *         mmap_lock (read)	the policy of its area, only by trying
  *         running_lock		requests under way
- *         task_lock(owner)	its policy, its mems_allowed
+ *         task_lock(owner)	its policy, its mems_allowed, only by trying
  *   lruvec->lru_lock (irq)	lists are turned; nothing is called under it
  *   task_lock(current)		the policy that an eviction allocates by
  *

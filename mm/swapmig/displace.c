@@ -34,8 +34,15 @@
 #define DISPLACE_NAPS_STUCK	10
 #define DISPLACE_NAPS_IN_ALL	(30 * HZ / DISPLACE_NAP)
 
-/* Sweeps more over the range, because others have some of it in hand */
+/*
+ * Sweeps more over the range that place nothing, because others have some of it in
+ * hand, or are about to leave room.
+ */
 #define DISPLACE_CROWDED	32
+
+/* Naps before such a sweep; twice as many each time, until so many */
+#define DISPLACE_CROWDED_ROOM	64
+#define DISPLACE_CROWDED_HAND	8
 
 /*
  * Looks at all of a node because others got on, and one more for so many pages that
@@ -232,7 +239,10 @@ static unsigned long displace_make_room(struct swapmig_goal *goal,
 	return left;
 }
 
-/* Other CPUs may sit on what a node has free.  Once is enough for a request. */
+/*
+ * Other CPUs may sit on what a node has free.  Once is enough for so many pages that
+ * are placed.
+ */
 static bool displace_drain_node(struct swapmig_goal *goal, int nid)
 {
 	if (!node_state(nid, N_MEMORY) || node_test_and_set(nid, goal->push.drained))
@@ -243,12 +253,30 @@ static bool displace_drain_node(struct swapmig_goal *goal, int nid)
 
 static bool displace_drain(struct swapmig_goal *goal, int from)
 {
-	bool drained = displace_drain_node(goal, from);
+	struct swapmig_push *push = &goal->push;
+	bool drained;
 	int nid;
+
+	if (push->got - push->drained_at >= SWAPMIG_SLACK) {
+		push->drained_at = push->got;
+		nodes_clear(push->drained);
+	}
+	drained = displace_drain_node(goal, from);
 
 	for_each_node_mask(nid, goal->nodes)
 		drained |= displace_drain_node(goal, nid);
 	return drained;
+}
+
+/* Is there room, with what all CPUs have in hand? */
+static bool displace_drain_room(const struct swapmig_goal *goal)
+{
+	int nid;
+
+	for_each_node_mask(nid, goal->nodes)
+		if (node_state(nid, N_MEMORY))
+			swapmig_drain_node(nid);
+	return swapmig_room(goal, NULL);
 }
 
 /* What is in the way may have changed */
@@ -260,6 +288,7 @@ static void displace_forget(struct swapmig_push *push)
 		if (push->scans[i].running)
 			swapmig_victims_stop(&push->scans[i]);
 	nodes_clear(push->dry);
+	nodes_clear(push->drained);
 	push->leaving = false;
 }
 
@@ -342,6 +371,8 @@ static bool displace_wait(struct swapmig_goal *goal)
 	int naps, stuck = 0;
 	bool on = false;
 
+	if (goal->push.naps >= DISPLACE_NAPS_IN_ALL)
+		return false;
 	swapmig_run_waits(goal, true);
 	for (naps = 0; !on && naps < DISPLACE_NAPS; naps++) {
 		if (goal->push.naps++ >= DISPLACE_NAPS_IN_ALL || !swapmig_nap())
@@ -353,7 +384,10 @@ static bool displace_wait(struct swapmig_goal *goal)
 			break;
 	}
 	swapmig_run_waits(goal, false);
-	/* Nor will it for the next pages, unless they find room otherwise */
+	/* What others left may be in other CPUs' hands */
+	if (!on && displace_drain_room(goal))
+		return true;
+	/* Nor will it help the next pages, unless they find room otherwise */
 	if (!on)
 		goal->push.naps = DISPLACE_NAPS_IN_ALL;
 	return on;
@@ -372,15 +406,30 @@ static bool displace_wait(struct swapmig_goal *goal)
 bool swapmig_crowded(struct swapmig_goal *goal)
 {
 	const unsigned long *stayed = goal->tally.stayed;
+	struct swapmig_push *push = &goal->push;
+	int naps, most;
 
 	if (!swapmig_quiet(goal) || goal->soft || !swapmig_run_others(goal))
 		return false;
-	if (stayed[SWAPMIG_NO_ROOM] && swapmig_run_vacated(goal) &&
-	    goal->push.crowded < DISPLACE_RESCANS)
-		displace_forget(&goal->push);
-	else if (!stayed[SWAPMIG_RACED] && !stayed[SWAPMIG_WRITEBACK])
+	if (push->got != push->crowded_at)
+		push->crowded = 0;
+	push->crowded_at = push->got;
+	if (push->crowded++ >= DISPLACE_CROWDED)
 		return false;
-	return goal->push.crowded++ < DISPLACE_CROWDED && swapmig_nap();
+	if (stayed[SWAPMIG_NO_ROOM] && swapmig_run_vacated(goal))
+		/* A look at all of a node is dear */
+		most = DISPLACE_CROWDED_ROOM;
+	else if (stayed[SWAPMIG_RACED] || stayed[SWAPMIG_WRITEBACK])
+		most = DISPLACE_CROWDED_HAND;
+	else
+		return false;
+	for (naps = min(1 << min(push->crowded, 8), most); naps > 1; naps--)
+		if (!swapmig_nap())
+			return false;
+	if (most == DISPLACE_CROWDED_HAND)
+		return swapmig_nap();
+	displace_forget(push);
+	return displace_drain_room(goal) || displace_wait(goal);
 }
 
 /* Returns the number of pages that need room */

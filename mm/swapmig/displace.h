@@ -65,9 +65,11 @@ struct swapmig_scan {
  * @pried:	pages of others that were looked at
  * @got:	pages that were placed into the room they left
  * @rescans:	looks at all of a node, for others have got on
- * @crowded:	sweeps for what others had in hand
+ * @crowded:	sweeps in a row for what others had in hand, or what they leave
+ * @crowded_at:	@got at the last one
  * @naps:	for other requests, since a page was placed
  * @drained:	nodes to which all CPUs have returned their free pages
+ * @drained_at:	@got when that began
  */
 struct swapmig_push {
 	struct swapmig_scan scans[SWAPMIG_SCANS];
@@ -80,11 +82,13 @@ struct swapmig_push {
 	nodemask_t met;
 	unsigned long displaced;
 	unsigned long pried;
-	unsigned long got;
+	unsigned int got;
 	unsigned int rescans;
 	int crowded;
+	unsigned int crowded_at;
 	int naps;
 	nodemask_t drained;
+	unsigned int drained_at;
 };
 
 #ifdef CONFIG_SWAPMIG_DISPLACE
@@ -144,7 +148,8 @@ static inline bool swapmig_scan_foreign(const struct swapmig_scan *scan)
 #define SWAPMIG_SAYS_LEAVES	BIT(2)	/* a request is about to move it elsewhere */
 #define SWAPMIG_SAYS_MAY_LEAVE	BIT(3)	/* one may be, but which pages it moves is not known */
 #define SWAPMIG_SAYS_WARM	BIT(4)	/* touched lately, or better off where it is */
-#define SWAPMIG_SAYS_BUSY	BIT(5)	/* somebody holds a lock: another time */
+#define SWAPMIG_SAYS_YOUNG	BIT(5)	/* touched lately */
+#define SWAPMIG_SAYS_BUSY	BIT(6)	/* somebody holds a lock: another time */
 
 enum swapmig_verdict {
 	SWAPMIG_STAYS,

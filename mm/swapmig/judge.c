@@ -74,8 +74,10 @@ static unsigned int ask_owner(struct mm_struct *mm, bool has_policy,
 	owner = rcu_dereference(mm->owner);
 	if (look->own && (!owner || !uid_eq(task_uid(owner), look->uid)))
 		says |= SWAPMIG_SAYS_STAY;
-	if (owner) {
-		task_lock(owner);
+	/* Elsewhere it is outer to the locks that are held: see exec_mmap() */
+	if (owner && !spin_trylock(&owner->alloc_lock)) {
+		says |= SWAPMIG_SAYS_BUSY;
+	} else if (owner) {
 		says |= ask_nodes(&owner->mems_allowed, look->scan);
 		if (!has_policy)
 			says |= ask_policy(owner->mempolicy, look->scan);
@@ -88,13 +90,18 @@ static unsigned int ask_owner(struct mm_struct *mm, bool has_policy,
 static unsigned int ask_mm(struct mm_struct *mm, const struct look *look)
 {
 	struct swapmig_asked *asked = look->asked;
+	unsigned int says;
 
-	if (asked->mm != mm) {
-		asked->says = swapmig_run_look(look->scan, mm) |
-			      ask_owner(mm, false, look);
+	if (asked->mm == mm)
+		return asked->says;
+	says = swapmig_run_look(look->scan, mm);
+	if (!(says & SWAPMIG_SAYS_STAY))
+		says |= ask_owner(mm, false, look);
+	if (!(says & SWAPMIG_SAYS_BUSY)) {
+		asked->says = says;
 		asked->mm = mm;
 	}
-	return asked->says;
+	return says;
 }
 
 /* mmap_lock is outer to the locks that are held */
@@ -106,7 +113,8 @@ static unsigned int ask_vma(struct vm_area_struct *vma, unsigned long addr,
 	unsigned int says;
 	pgoff_t ilx;
 
-	if (vma->vm_flags & VM_LOCKED)
+	/* What exec() builds does not move before it runs */
+	if (vma->vm_flags & VM_LOCKED || vma_is_temporary_stack(vma))
 		return SWAPMIG_SAYS_STAY | swapmig_run_look(look->scan, mm);
 	if (!READ_ONCE(vma->vm_policy) && !(vma->vm_ops && vma->vm_ops->get_policy))
 		return ask_mm(mm, look);
@@ -140,7 +148,7 @@ static unsigned int look_age(struct page_vma_mapped_walk *pvmw)
 		/* A device has it to itself */
 		return SWAPMIG_SAYS_STAY;
 	}
-	return young ? SWAPMIG_SAYS_WARM : 0;
+	return young ? SWAPMIG_SAYS_WARM | SWAPMIG_SAYS_YOUNG : 0;
 }
 
 /* Who may not push it must not make it look cold either: its age comes last */
@@ -274,7 +282,7 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 		return cold && !(says & (SWAPMIG_SAYS_GO | SWAPMIG_SAYS_WARM)) &&
 		       may_drop(folio) ? SWAPMIG_DROPS : SWAPMIG_MOVES;
 	/* The page tables do not say it any more */
-	if (mapped && says & SWAPMIG_SAYS_WARM)
+	if (mapped && says & SWAPMIG_SAYS_YOUNG)
 		folio_set_referenced(folio);
 	return SWAPMIG_STAYS;
 }

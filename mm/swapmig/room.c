@@ -144,8 +144,8 @@ static void zone_unboost(struct zone *zone, unsigned long before)
 /*
  * An allocation that falls back to a block of another type raises the watermarks, so
  * that the next one, of whomever, wakes kswapd: not for ours.  Somebody else may have
- * done so in the same microsecond; a hint is lost, or stays, then.  What may compact
- * takes whole blocks, which raises nothing.  Only with __GFP_HIGH it does not count
+ * done so in the same microsecond; a hint is lost, or stays, then.  Whole
+ * blocks raise nothing.  Only with __GFP_HIGH it does not count
  * what others have raised, until kswapd has run.
  */
 static struct folio *alloc_unboosted(gfp_t gfp, unsigned int order, int nid)
@@ -161,7 +161,7 @@ static struct folio *alloc_unboosted(gfp_t gfp, unsigned int order, int nid)
 			gfp |= __GFP_HIGH;
 	}
 	folio = __folio_alloc(gfp, order, nid, NULL);
-	if (folio && !(gfp & __GFP_DIRECT_RECLAIM))
+	if (folio && order < pageblock_order)
 		zone_unboost(folio_zone(folio), before[folio_zonenum(folio)]);
 	return folio;
 }

@@ -8,7 +8,6 @@
  * Where CPU time is to be read as instructions, the machine counts time in these.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -104,29 +103,6 @@ long bench_thread_cpu(void)
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
-long bench_kswapd(void)
-{
-	char path[300], comm[32];
-	struct dirent *d;
-	clockid_t clock;
-	long ns = 0;
-	DIR *proc;
-
-	proc = opendir("/proc");
-	while (proc && (d = readdir(proc))) {
-		if (!atoi(d->d_name))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/comm", d->d_name);
-		if (sm_read(path, comm, sizeof(comm)) > 0 &&
-		    !strncmp(comm, "kswapd", 6) &&
-		    !clock_getcpuclockid(atoi(d->d_name), &clock))
-			ns += clock_ns(clock);
-	}
-	if (proc)
-		closedir(proc);
-	return ns;
-}
-
 static void call_one(struct bench_call *c)
 {
 	long before = bench_thread_cpu();
@@ -139,8 +115,11 @@ void bench_calls(struct bench_call *calls, int nr)
 {
 	struct bench_call *shared;
 	size_t len = nr * sizeof(*calls) + sizeof(int);
+	pid_t pids[SM_NODES];
 	int i, status, *ready;
 
+	if (nr > SM_NODES)
+		bench_die("%d calls at once", nr);
 	if (nr == 1) {
 		call_one(calls);
 		return;
@@ -151,7 +130,12 @@ void bench_calls(struct bench_call *calls, int nr)
 	memcpy(shared, calls, nr * sizeof(*calls));
 	ready = (int *)(shared + nr);
 	for (i = 0; i < nr; i++) {
-		if (sm_fork())
+		pid_t pid = sm_fork();
+
+		if (pid < 0)
+			bench_die("cannot fork: %s", strerror(errno));
+		pids[i] = pid;
+		if (pid)
 			continue;
 		__atomic_add_fetch(ready, 1, __ATOMIC_SEQ_CST);
 		while (__atomic_load_n(ready, __ATOMIC_SEQ_CST) < nr)
@@ -160,7 +144,7 @@ void bench_calls(struct bench_call *calls, int nr)
 		_exit(0);
 	}
 	for (i = 0; i < nr; i++)
-		if (wait(&status) < 0 || status)
+		if (waitpid(pids[i], &status, 0) < 0 || status)
 			bench_die("a caller ended with status %d", status);
 	memcpy(calls, shared, nr * sizeof(*calls));
 	munmap(shared, len);

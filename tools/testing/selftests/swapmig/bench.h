@@ -42,8 +42,6 @@ struct bench_call {
 
 /* Makes all calls, at the same time if there are several. */
 void bench_calls(struct bench_call *calls, int nr);
-/* What all kswapds have used so far */
-long bench_kswapd(void);
 long bench_thread_cpu(void);
 
 /* A process with @len bytes on @node, of huge pages if @huge */

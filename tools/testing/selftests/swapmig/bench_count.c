@@ -48,6 +48,7 @@ static void move_size(size_t mib, bool huge)
 			struct bench_call c = { .pid = p.pid, .from = at, .to = !at };
 
 			bench_calls(&c, 1);
+			sm_alive("moves", i);
 			cpu[i] = c.cpu;
 			ret = ret ? ret : c.ret;
 			left += SM_PAGES(len) - sm_on(p.pid, p.buf, len, !at);
@@ -95,7 +96,7 @@ int bench_fault(void)
 	size_t len = (bench_small ? 2000 : 100000) * SM_PAGE;
 	const char *way = bench_default_way()->name;
 	char *p = sm_map(len);
-	long ns;
+	long ns, swapped;
 
 	printf("way,fault,number,instructions a page\n");
 	if (!p)
@@ -116,10 +117,11 @@ int bench_fault(void)
 	sm_fill(p, len, 1);
 	if (madvise(p, len, MADV_PAGEOUT))
 		bench_die("no MADV_PAGEOUT: %s", strerror(errno));
-	if (sm_swapped(0, p, len) < SM_PAGES(len) * 9 / 10)
-		bench_die("swapped out: %ld pages", sm_swapped(0, p, len));
+	swapped = sm_swapped(0, p, len);
+	if (swapped < SM_PAGES(len) * 99 / 100)
+		bench_die("swapped out: %ld pages", swapped);
 	ns = touch_all(p, len);
-	printf("%s,from zram,%ld,%ld\n", way, SM_PAGES(len), ns / SM_PAGES(len));
+	printf("%s,from zram,%ld,%ld\n", way, swapped, ns / swapped);
 	munmap(p, len);
 	return sm_swap_off() ? 1 : 0;
 }
@@ -187,6 +189,8 @@ static void memory_size(size_t mib)
 		__atomic_store_n(&w.stop, true, __ATOMIC_RELEASE);
 		pthread_join(w.thread, NULL);
 		sm_run_on_node(-1);
+		if (c.ret || sm_on(p.pid, p.buf, len, !at) != SM_PAGES(len))
+			bench_die("not all of it has moved: %ld", c.ret);
 		printf("%s,%zu,%ld,%ld,%ld,%ld,%ld\n", way->name, mib, c.ret, w.looks,
 		       w.isolated, mapped - w.mapped, w.kernel - kernel);
 	}

@@ -4,7 +4,8 @@
  *
  * A process touches its memory at random, without pause, on a CPU of its own; from
  * the other CPU that is moved. Its speed meanwhile is a share of the speed it had
- * just before, so how fast the machine is does not matter.
+ * just before. "Stalled" is the part of the time that went into touches of more than
+ * 100 microseconds: a few long ones are rare among all touches, and hurt all the same.
  */
 #define _GNU_SOURCE
 #include <linux/mempolicy.h>
@@ -23,6 +24,8 @@
 #define ROUNDS	(bench_small ? 1 : 7)
 #define SIZE	((bench_small ? 16 : 128) * SM_MIB)
 #define BEFORE	0.2
+/* A touch that takes longer has met a page that was unmapped */
+#define STALL_US	100
 
 /* ------------------------------------------------------------------------- */
 /* The process                                                                */
@@ -36,6 +39,7 @@ struct phase {
 	unsigned long touches;
 	unsigned long cycles;		/* of the whole phase */
 	unsigned long longest;
+	unsigned long stalled;		/* cycles, in touches longer than the limit */
 	unsigned int hist[BUCKETS];
 };
 
@@ -46,6 +50,7 @@ struct shared {
 	int phase;			/* that is wanted */
 	int at;				/* that the thread is in */
 	int writes;			/* percent */
+	unsigned long limit;		/* cycles */
 	struct phase phases[NR_PHASES];
 };
 
@@ -99,6 +104,8 @@ static void touch(struct shared *s, struct phase *ph, char *buf, size_t len, int
 		ph->hist[bucket(now - last)]++;
 		if (now - last > ph->longest)
 			ph->longest = now - last;
+		if (now - last > s->limit)
+			ph->stalled += now - last;
 		last = now;
 	}
 	ph->cycles = last - begin;
@@ -134,35 +141,40 @@ struct order {
 	int to;
 };
 
-static long move_all(char *buf, size_t len, int to)
-{
-	long nr = SM_PAGES(len), i, ret;
-	void **pages = calloc(nr, sizeof(*pages));
-	int *nodes = calloc(nr, sizeof(*nodes)), *status = calloc(nr, sizeof(*status));
+/* What move_pages() is given, prepared before it counts */
+struct pages {
+	void **addr;
+	int *nodes[2];
+	int *status;
+};
 
-	if (!pages || !nodes || !status)
-		return -1;
+static void pages_prepare(struct pages *p, char *buf, size_t len)
+{
+	long nr = SM_PAGES(len), i;
+	int to;
+
+	p->addr = calloc(nr, sizeof(*p->addr));
+	p->status = calloc(nr, sizeof(*p->status));
+	for (to = 0; to < 2; to++)
+		p->nodes[to] = calloc(nr, sizeof(*p->nodes[to]));
+	if (!p->addr || !p->status || !p->nodes[0] || !p->nodes[1])
+		bench_die("no memory");
 	for (i = 0; i < nr; i++) {
-		pages[i] = buf + i * SM_PAGE;
-		nodes[i] = to;
+		p->addr[i] = buf + i * SM_PAGE;
+		p->nodes[1][i] = 1;
+		p->status[i] = 1;
 	}
-	ret = sm_move_pages(0, nr, pages, nodes, status, MPOL_MF_MOVE);
-	free(pages);
-	free(nodes);
-	free(status);
-	return ret;
 }
 
-static void process_run(int in, int out, struct shared *s)
+static void process_run(int in, int out, struct shared *s, char *buf)
 {
-	struct toucher t = { .s = s, .len = SIZE };
+	struct toucher t = { .s = s, .len = SIZE, .buf = buf };
+	struct pages pages;
 	pthread_t thread;
 	struct order o;
 	long ret = 0;
 
-	t.buf = sm_map(t.len);
-	if (!t.buf || madvise(t.buf, t.len, MADV_NOHUGEPAGE))
-		bench_die("no memory");
+	pages_prepare(&pages, buf, t.len);
 	sm_fill_on(t.buf, t.len, 1, 0);
 	sm_run_on_node(0);
 	if (pthread_create(&thread, NULL, toucher_run, &t))
@@ -176,7 +188,9 @@ static void process_run(int in, int out, struct shared *s)
 			ret = sm_mbind(t.buf, t.len, MPOL_BIND, SM_NODE(o.to),
 				       MPOL_MF_MOVE);
 		else
-			ret = move_all(t.buf, t.len, o.to);
+			ret = sm_move_pages(0, SM_PAGES(t.len), pages.addr,
+					    pages.nodes[o.to], pages.status,
+					    MPOL_MF_MOVE);
 	} while (true);
 }
 
@@ -190,6 +204,7 @@ struct target {
 	int in;
 	int out;
 	int node;
+	char *buf;
 };
 
 static void target_start(struct target *t)
@@ -198,14 +213,16 @@ static void target_start(struct target *t)
 	long ret;
 
 	t->s = sm_map_shared(sizeof(*t->s));
-	if (!t->s || pipe(in) || pipe(out))
-		bench_die("no pipe");
+	t->buf = sm_map(SIZE);
+	if (!t->s || !t->buf || madvise(t->buf, SIZE, MADV_NOHUGEPAGE) || pipe(in) ||
+	    pipe(out))
+		bench_die("no memory, or no pipe");
 	t->node = 0;
 	t->pid = sm_fork();
 	if (!t->pid) {
 		close(in[1]);
 		close(out[0]);
-		process_run(in[0], out[1], t->s);
+		process_run(in[0], out[1], t->s, t->buf);
 	}
 	close(in[0]);
 	close(out[1]);
@@ -220,6 +237,7 @@ static void target_stop(struct target *t)
 	close(t->in);
 	close(t->out);
 	munmap(t->s, sizeof(*t->s));
+	munmap(t->buf, SIZE);
 	waitpid(t->pid, NULL, 0);
 }
 
@@ -246,8 +264,11 @@ static long target_call(struct target *t, enum mover call, int to)
 static void target_phase(struct target *t, int phase)
 {
 	__atomic_store_n(&t->s->phase, phase, __ATOMIC_RELEASE);
-	while (__atomic_load_n(&t->s->at, __ATOMIC_ACQUIRE) != phase)
+	while (__atomic_load_n(&t->s->at, __ATOMIC_ACQUIRE) != phase) {
+		if (waitpid(t->pid, NULL, WNOHANG))
+			bench_die("the process is gone");
 		usleep(100);
+	}
 }
 
 /* ------------------------------------------------------------------------- */
@@ -265,6 +286,7 @@ struct line {
 	double share[ROUNDS_MAX];	/* percent */
 	double p999[ROUNDS_MAX];	/* microseconds */
 	double longest[ROUNDS_MAX];
+	double stalled[ROUNDS_MAX];	/* percent of the time */
 };
 
 static double per_second(const struct phase *ph)
@@ -298,19 +320,24 @@ static void measure(struct target *t, struct line *l, int round)
 	target_phase(t, BEFORE_CALL);
 	tsc = __rdtsc();
 	begin = sm_now();
-	usleep(BEFORE * 1e6);
+	/* Both CPUs are at work, as they are during the call */
+	while (sm_now() < begin + BEFORE)
+		;
 	cycles_us = (__rdtsc() - tsc) / ((sm_now() - begin) * 1e6);
+	t->s->limit = STALL_US * cycles_us;
 	target_phase(t, DURING_CALL);
 	tsc = __rdtsc();
 	ret = target_call(t, l->call, !t->node);
 	l->ms[round] = (__rdtsc() - tsc) / cycles_us / 1000;
 	target_phase(t, IDLE);
-	if (ret)
-		bench_progress("%s returned %ld", call_names[l->call], ret);
 	t->node = !t->node;
+	if (ret || sm_on(t->pid, t->buf, SIZE, t->node) != SM_PAGES(SIZE))
+		bench_die("%s returned %ld: %s", call_names[l->call], ret,
+			  sm_where(t->pid, t->buf, SIZE));
 	l->share[round] = 100 * per_second(during) / per_second(before);
 	l->p999[round] = percentile(during, 0.999) / cycles_us;
 	l->longest[round] = during->longest / cycles_us;
+	l->stalled[round] = during->cycles ? 100.0 * during->stalled / during->cycles : 100;
 }
 
 static int ascending(const void *a, const void *b)
@@ -338,6 +365,8 @@ static void stall(enum mover call, int writes, const int *batches, int nr)
 	    (!sm_v2_cpusets(true) || sm_group_make(GROUP, "0") ||
 	     sm_group_join(GROUP, t.pid)))
 		bench_die("no cpuset");
+	/* Who moves pages for a cpuset shall not do so on the thread's CPU */
+	sm_write("/sys/devices/virtual/workqueue/cpumask", "1");
 	sm_run_on_node(0);
 	for (i = 0; i < nr; i++)
 		lines[i] = (struct line) {
@@ -352,10 +381,10 @@ static void stall(enum mover call, int writes, const int *batches, int nr)
 	for (i = 0; i < nr; i++) {
 		struct line *l = &lines[i];
 
-		printf("%s,%d,%d,%.1f,%.1f,%.0f,%.0f,%.0f\n", call_names[call], writes,
+		printf("%s,%d,%d,%.1f,%.1f,%.0f,%.1f,%.0f,%.0f\n", call_names[call], writes,
 		       l->batch, median(l->ms), median(l->share),
 		       median(l->ms) * (1 - median(l->share) / 100),
-		       median(l->p999), median(l->longest));
+		       median(l->stalled), median(l->p999), median(l->longest));
 	}
 	sm_run_on_node(-1);
 	target_stop(&t);
@@ -372,7 +401,7 @@ int bench_stall(void)
 
 	if (sm_write(SM_ENGINES, "direct displace swapout"))
 		bench_die("this kernel has no swapmig");
-	printf("call,%% writes,batch,call ms,speed left %%,ms lost,p99.9 us,longest us\n");
+	printf("call,%% writes,batch,call ms,speed left %%,ms lost,stalled %%,p99.9 us,max us\n");
 	for (writes = 0; writes <= 50; writes += writes ? 40 : 10) {
 		if (bench_small)
 			writes = 10;

@@ -91,22 +91,6 @@ static struct cpuset_debt {
 /* Also held while pages move for a cpuset, outer to all locks of that */
 static DEFINE_MUTEX(debt_lock);
 
-/* Moves pages for a cpuset, for which it is too early to go by way of swap */
-static struct task_struct *debt_waiter;
-
-/**
- * swapmig_cpuset_engines - the engine list for a request that moves a process
- *
- * Return: the packed list; as long as there may be room once another cpuset has
- * changed, nothing goes by way of swap for want of it.
- */
-u32 swapmig_cpuset_engines(void)
-{
-	if (READ_ONCE(debt_waiter) == current)
-		return swapmig_without_swap(swapmig_engines());
-	return swapmig_engines();
-}
-
 static void debt_drop(struct cpuset_debt *debt)
 {
 	if (!debt->mm)
@@ -153,24 +137,25 @@ static bool debt_stands(const struct cpuset_debt *debt)
 
 /* Whom it may push is for who asked to say, not for a worker */
 static int migrate_as(const struct cred *cred, struct mm_struct *mm,
-		      const nodemask_t *from, const nodemask_t *to)
+		      const nodemask_t *from, const nodemask_t *to, int flags)
 {
 	const struct cred *old = override_creds(cred);
-	int left = do_migrate_pages(mm, from, to, MPOL_MF_MOVE_ALL);
+	int left = do_migrate_pages(mm, from, to, MPOL_MF_MOVE_ALL | flags);
 
 	revert_creds(old);
 	return left;
 }
 
 /* Returns true if all is settled */
-static bool debt_pay(struct cpuset_debt *debt)
+static bool debt_pay(struct cpuset_debt *debt, int flags)
 {
 	int left = 0;
 
 	if (!mmget_not_zero(debt->mm))
 		return true;
 	if (debt_stands(debt))
-		left = migrate_as(debt->cred, debt->mm, &debt->from, &debt->to);
+		left = migrate_as(debt->cred, debt->mm, &debt->from, &debt->to,
+				  flags);
 	mmput(debt->mm);
 	return left <= 0;
 }
@@ -192,7 +177,7 @@ static void debts_late(struct work_struct *work)
 			more = true;
 			continue;
 		}
-		debt_pay(&debts[i]);
+		debt_pay(&debts[i], 0);
 		debt_drop(&debts[i]);
 	}
 	mutex_unlock(&debt_lock);
@@ -210,7 +195,7 @@ static void debt_add(struct mm_struct *mm, const nodemask_t *from,
 	if (debt->mm == mm)
 		nodes_or(all, all, debt->from);
 	else if (debt->mm)
-		debt_pay(debt);
+		debt_pay(debt, 0);
 	debt_drop(debt);
 	debt->mm = mm;
 	debt->cred = get_cred(cred);
@@ -231,12 +216,11 @@ static void migrate_or_owe(struct mm_struct *mm, const nodemask_t *from,
 {
 	int left, i;
 
-	WRITE_ONCE(debt_waiter, current);
-	left = migrate_as(cred, mm, from, to);
+	/* There may be room once another cpuset has changed */
+	left = migrate_as(cred, mm, from, to, SWAPMIG_MF_NO_SWAP);
 	for (i = 0; i < CPUSET_DEBTS; i++)
-		if (debt_is_due(&debts[i], from) && debt_pay(&debts[i]))
+		if (debt_is_due(&debts[i], from) && debt_pay(&debts[i], SWAPMIG_MF_NO_SWAP))
 			debt_drop(&debts[i]);
-	WRITE_ONCE(debt_waiter, NULL);
 	if (left > 0)
 		debt_add(mm, from, to, cred);
 }
@@ -255,7 +239,7 @@ void swapmig_migrate_cpuset(struct mm_struct *mm, const nodemask_t *from,
 {
 	/* A second time, pages of a chain (0,1 to 1,2) would move too far */
 	if (!swapmig_makes_room(swapmig_engines()) || nodes_intersects(*from, *to)) {
-		migrate_as(cred, mm, from, to);
+		migrate_as(cred, mm, from, to, 0);
 		return;
 	}
 	mutex_lock(&debt_lock);

@@ -25,9 +25,8 @@
 #define DISPLACE_BUDGET		3L
 
 /*
- * Naps for requests that are about to move what is in the way: in a row while none
- * of them places a page, the same when all of them only wait, and in all while this
- * one does not place one.
+ * Naps for other requests: in a row while none of them places a page, the same when
+ * all of them only wait, and in all while this one does not place one.
  */
 #define DISPLACE_NAP		max(HZ / 100, 1)
 #define DISPLACE_NAPS		(10 * HZ / DISPLACE_NAP)
@@ -35,10 +34,15 @@
 #define DISPLACE_NAPS_IN_ALL	(30 * HZ / DISPLACE_NAP)
 
 /*
- * Sweeps more over the range that place nothing, because others have some of it in
- * hand, or are about to leave room.
+ * Sweeps more over the range that place nothing, because other requests have some of
+ * it in hand, or are about to leave room; and because somebody has it in hand who is
+ * quick, such as compaction.
  */
 #define DISPLACE_CROWDED	32
+#define DISPLACE_BUSY		8
+
+/* Pages that get room for each that is to move, until it is plain that others undo it */
+#define DISPLACE_UNDONE		2
 
 /* Naps before such a sweep; twice as many each time, until so many */
 #define DISPLACE_CROWDED_ROOM	64
@@ -240,42 +244,31 @@ static unsigned long displace_make_room(struct swapmig_goal *goal,
 }
 
 /*
- * Other CPUs may sit on what a node has free.  Once is enough for so many pages that
+ * Other CPUs may sit on what nodes have free.  Once is enough for so many pages that
  * are placed.
  */
-static bool displace_drain_node(struct swapmig_goal *goal, int nid)
-{
-	if (!node_state(nid, N_MEMORY) || node_test_and_set(nid, goal->push.drained))
-		return false;
-	swapmig_drain_node(nid);
-	return true;
-}
-
 static bool displace_drain(struct swapmig_goal *goal, int from)
 {
 	struct swapmig_push *push = &goal->push;
-	bool drained;
-	int nid;
+	nodemask_t nodes = goal->nodes;
 
 	if (push->got - push->drained_at >= SWAPMIG_SLACK) {
 		push->drained_at = push->got;
 		nodes_clear(push->drained);
 	}
-	drained = displace_drain_node(goal, from);
-
-	for_each_node_mask(nid, goal->nodes)
-		drained |= displace_drain_node(goal, nid);
-	return drained;
+	node_set(from, nodes);
+	nodes_andnot(nodes, nodes, push->drained);
+	if (nodes_empty(nodes))
+		return false;
+	nodes_or(push->drained, push->drained, nodes);
+	swapmig_drain_nodes(&nodes);
+	return true;
 }
 
 /* Is there room, with what all CPUs have in hand? */
 static bool displace_drain_room(const struct swapmig_goal *goal)
 {
-	int nid;
-
-	for_each_node_mask(nid, goal->nodes)
-		if (node_state(nid, N_MEMORY))
-			swapmig_drain_node(nid);
+	swapmig_drain_nodes(&goal->nodes);
 	return swapmig_room(goal, NULL);
 }
 
@@ -300,30 +293,14 @@ static void displace_forget(struct swapmig_push *push)
  */
 void swapmig_displace_end(struct swapmig_goal *goal)
 {
-	int nid;
-
 	displace_forget(&goal->push);
-	if (!goal->push.asked)
-		return;
-	for_each_node_mask(nid, goal->were)
-		if (node_state(nid, N_MEMORY))
-			swapmig_drain_node(nid);
+	if (goal->push.asked)
+		swapmig_drain_nodes(&goal->were);
 }
 
 /* ------------------------------------------------------------------------- */
 /* The engine                                                                 */
 /* ------------------------------------------------------------------------- */
-
-/**
- * swapmig_quiet - is room to be made for a goal?
- * @goal:	the goal
- *
- * Return: true if folios are placed without reclaim, as long as that may help.
- */
-bool swapmig_quiet(const struct swapmig_goal *goal)
-{
-	return goal->quiet && !nodes_empty(goal->nodes);
-}
 
 /**
  * swapmig_placed - a request gets on
@@ -350,14 +327,29 @@ static unsigned long displace_others(const struct swapmig_goal *goal)
 
 /**
  * swapmig_nap - let other requests get on for a moment
+ * @goal:	goal of the one that naps
  *
  * Context: process; no locks held.  Sleeps.
- * Return: false if a fatal signal is pending.
+ * Return: false if a fatal signal is pending, or if it has not helped for long.
  */
-bool swapmig_nap(void)
+bool swapmig_nap(struct swapmig_goal *goal)
 {
+	if (goal->push.naps >= DISPLACE_NAPS_IN_ALL)
+		return false;
+	goal->push.naps++;
 	schedule_timeout_killable(DISPLACE_NAP);
 	return !fatal_signal_pending(current);
+}
+
+/* It gets on, so it may wait once more; unless others undo what it does */
+static void displace_got(struct swapmig_push *push, unsigned long pages)
+{
+	push->got += pages;
+	if (push->got > DISPLACE_UNDONE * push->asked)
+		return;
+	push->naps = 0;
+	push->crowded = 0;
+	push->vain = false;
 }
 
 /*
@@ -371,12 +363,10 @@ static bool displace_wait(struct swapmig_goal *goal)
 	int naps, stuck = 0;
 	bool on = false;
 
-	if (goal->push.naps >= DISPLACE_NAPS_IN_ALL)
+	if (goal->push.vain)
 		return false;
 	swapmig_run_waits(goal, true);
-	for (naps = 0; !on && naps < DISPLACE_NAPS; naps++) {
-		if (goal->push.naps++ >= DISPLACE_NAPS_IN_ALL || !swapmig_nap())
-			break;
+	for (naps = 0; !on && naps < DISPLACE_NAPS && swapmig_nap(goal); naps++) {
 		on = displace_others(goal) != left;
 		/* For us, as we for them */
 		stuck = swapmig_run_all_wait() ? stuck + 1 : 0;
@@ -388,8 +378,7 @@ static bool displace_wait(struct swapmig_goal *goal)
 	if (!on && displace_drain_room(goal))
 		return true;
 	/* Nor will it help the next pages, unless they find room otherwise */
-	if (!on)
-		goal->push.naps = DISPLACE_NAPS_IN_ALL;
+	goal->push.vain = !on;
 	return on;
 }
 
@@ -397,37 +386,36 @@ static bool displace_wait(struct swapmig_goal *goal)
  * swapmig_crowded - let others get on who handle the same folios
  * @goal:	goal of a request that could not place all of its folios in this sweep
  *
- * What another request has in hand cannot be isolated for a moment, and what made no
- * way may make it afterwards.
+ * What another request has in hand, or compaction, cannot be isolated for a moment,
+ * and what made no way for it may make it afterwards.
  *
  * Context: process; no locks held.  Sleeps.
- * Return: true if there is such a request, so that it is worth to sweep once more.
+ * Return: true if it is worth to sweep once more.
  */
 bool swapmig_crowded(struct swapmig_goal *goal)
 {
 	const unsigned long *stayed = goal->tally.stayed;
 	struct swapmig_push *push = &goal->push;
 	int naps, most;
+	bool others;
 
-	if (!swapmig_quiet(goal) || goal->soft || !swapmig_run_others(goal))
+	if (!swapmig_quiet(goal) || goal->soft)
 		return false;
-	if (push->got != push->crowded_at)
-		push->crowded = 0;
-	push->crowded_at = push->got;
-	if (push->crowded++ >= DISPLACE_CROWDED)
+	others = swapmig_run_others(goal);
+	if (push->crowded++ >= (others ? DISPLACE_CROWDED : DISPLACE_BUSY))
 		return false;
 	if (stayed[SWAPMIG_NO_ROOM] && swapmig_run_vacated(goal))
 		/* A look at all of a node is dear */
 		most = DISPLACE_CROWDED_ROOM;
-	else if (stayed[SWAPMIG_RACED] || stayed[SWAPMIG_WRITEBACK])
+	else if (stayed[SWAPMIG_RACED] || (others && stayed[SWAPMIG_WRITEBACK]))
 		most = DISPLACE_CROWDED_HAND;
 	else
 		return false;
 	for (naps = min(1 << min(push->crowded, 8), most); naps > 1; naps--)
-		if (!swapmig_nap())
+		if (!swapmig_nap(goal))
 			return false;
 	if (most == DISPLACE_CROWDED_HAND)
-		return swapmig_nap();
+		return swapmig_nap(goal);
 	displace_forget(push);
 	return displace_drain_room(goal) || displace_wait(goal);
 }
@@ -527,8 +515,7 @@ int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
 		left = displace_ask(folios, goal, &need);
 		if (left < before) {
 			swapmig_placed(goal, before - left);
-			goal->push.got += before - left;
-			goal->push.naps = 0;
+			displace_got(&goal->push, before - left);
 			tries = 0;
 			continue;
 		}

@@ -65,9 +65,9 @@ struct swapmig_scan {
  * @pried:	pages of others that were looked at
  * @got:	pages that were placed into the room they left
  * @rescans:	looks at all of a node, for others have got on
- * @crowded:	sweeps in a row for what others had in hand, or what they leave
- * @crowded_at:	@got at the last one
- * @naps:	for other requests, since a page was placed
+ * @crowded:	sweeps for what others had in hand, or what they leave, since it got on
+ * @naps:	for other requests, since then
+ * @vain:	it was no use to wait for them, since then
  * @drained:	nodes to which all CPUs have returned their free pages
  * @drained_at:	@got when that began
  */
@@ -85,8 +85,8 @@ struct swapmig_push {
 	unsigned int got;
 	unsigned int rescans;
 	int crowded;
-	unsigned int crowded_at;
 	int naps;
+	bool vain;
 	nodemask_t drained;
 	unsigned int drained_at;
 };
@@ -107,7 +107,7 @@ struct swapmig_way {
 
 long swapmig_node_room(int nid);
 unsigned long swapmig_room(const struct swapmig_goal *goal, unsigned long *large);
-void swapmig_drain_node(int nid);
+void swapmig_drain_nodes(const nodemask_t *nodes);
 struct folio *swapmig_alloc_quiet(struct folio *src, unsigned long private);
 struct folio *swapmig_alloc_victim(struct folio *src, unsigned long private);
 
@@ -186,12 +186,9 @@ unsigned int swapmig_run_look(const struct swapmig_scan *scan,
 /* ------------------------------------------------------------------------- */
 
 void swapmig_placed(const struct swapmig_goal *goal, unsigned long pages);
-bool swapmig_nap(void);
+bool swapmig_nap(struct swapmig_goal *goal);
 bool swapmig_crowded(struct swapmig_goal *goal);
 void swapmig_displace_end(struct swapmig_goal *goal);
-
-/* Are folios for this goal placed without reclaim, as long as there is room? */
-bool swapmig_quiet(const struct swapmig_goal *goal);
 #else
 static inline unsigned long swapmig_room(const struct swapmig_goal *goal,
 					 unsigned long *large)
@@ -228,7 +225,7 @@ static inline bool swapmig_run_others(const struct swapmig_goal *goal)
 	return false;
 }
 
-static inline bool swapmig_nap(void)
+static inline bool swapmig_nap(struct swapmig_goal *goal)
 {
 	return false;
 }
@@ -240,11 +237,6 @@ static inline bool swapmig_crowded(struct swapmig_goal *goal)
 
 static inline void swapmig_displace_end(struct swapmig_goal *goal)
 {
-}
-
-static inline bool swapmig_quiet(const struct swapmig_goal *goal)
-{
-	return false;
 }
 #endif /* CONFIG_SWAPMIG_DISPLACE */
 

@@ -117,6 +117,13 @@ struct swapmig_goal {
 	struct swapmig_tally tally;
 };
 
+/* Are folios for this goal placed without reclaim, as long as room can be made? */
+static inline bool swapmig_quiet(const struct swapmig_goal *goal)
+{
+	return IS_ENABLED(CONFIG_SWAPMIG_DISPLACE) && goal->quiet &&
+	       !nodes_empty(goal->nodes);
+}
+
 /* The longest engine list in text, with separators and the final NUL */
 #define SWAPMIG_ENGINES_LEN	64
 
@@ -186,17 +193,11 @@ int swapmig_wait(struct list_head *folios, struct swapmig_goal *goal);
 bool swapmig_busy(struct folio *folio);
 
 /* ------------------------------------------------------------------------- */
-/* cpuset.c: what a changed cpuset asks for                                   */
+/* request.c: requests                                                        */
 /* ------------------------------------------------------------------------- */
 
-#ifdef CONFIG_CPUSETS
-u32 swapmig_cpuset_engines(void);
-#else
-static inline u32 swapmig_cpuset_engines(void)
-{
-	return swapmig_engines();
-}
-#endif
+/* A flag of do_migrate_pages(): it is too early to go by way of swap */
+#define SWAPMIG_MF_NO_SWAP	(MPOL_MF_INTERNAL << 8)
 
 /* ------------------------------------------------------------------------- */
 /* lru.c: folios that leave the LRU for a request, and come back              */

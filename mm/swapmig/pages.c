@@ -24,9 +24,13 @@
 /* A page that comes and goes is looked at so often */
 #define PAGES_LOOKS	3
 
-/* One that another request has in hand is waited for so often; and all of them */
+/*
+ * One that is in the hands of another request is waited for so often; all, while none
+ * moves; and the same if it is not for other requests
+ */
 #define PAGES_NAPS	8
 #define PAGES_NAPS_IN_ALL	256
+#define PAGES_NAPS_BUSY	32
 
 /**
  * struct swapmig_pages - a call of move_pages(2)
@@ -44,7 +48,6 @@
  * @full:	nodes on which there was no room
  * @stuck:	addresses of a large folio that could not move, and its status
  * @failed:	pages that were isolated and did not move
- * @naps:	for pages that others had in hand
  * @nr:		pages that are queued
  * @queue:	their addresses, and where in the caller's arrays they stand
  */
@@ -67,7 +70,6 @@ struct swapmig_pages {
 		int status;
 	} stuck;
 	long failed;
-	unsigned int naps;
 	unsigned int nr;
 	struct {
 		const void __user *addr;
@@ -327,14 +329,15 @@ static bool pages_stuck(const struct swapmig_pages *sp, const void __user *addr)
 	       (unsigned long)addr < sp->stuck.end;
 }
 
-/* Is a page that cannot be isolated in the hands of another request?  Then nap. */
+/* Has somebody else a page in hand that cannot be isolated?  Then nap. */
 static bool pages_in_hand(struct swapmig_pages *sp, const void __user *p, int ret)
 {
 	struct vm_area_struct *vma;
 	unsigned long addr;
 
 	if ((ret != -EBUSY && ret != -ENOENT) || !sp->goal.quiet ||
-	    sp->naps >= PAGES_NAPS_IN_ALL || !swapmig_run_others(&sp->goal))
+	    sp->goal.push.naps >= (swapmig_run_others(&sp->goal) ?
+				   PAGES_NAPS_IN_ALL : PAGES_NAPS_BUSY))
 		return false;
 	if (ret == -ENOENT) {
 		vma = pages_vma(sp, p, &addr);
@@ -348,8 +351,7 @@ static bool pages_in_hand(struct swapmig_pages *sp, const void __user *p, int re
 	/* Others may need what is queued */
 	if (sp->nr && pages_flush(sp))
 		return false;
-	sp->naps++;
-	return swapmig_nap();
+	return swapmig_nap(&sp->goal);
 }
 
 /* The page at index @i of the caller's arrays.  Returns 0, or an errno that ends it. */

@@ -285,7 +285,8 @@ static void request_begin(struct swapmig_request *req, int from, u32 engines)
  * @mm:		address space
  * @source:	node to vacate
  * @dest:	node that its pages go to
- * @flags:	MPOL_MF_MOVE or MPOL_MF_MOVE_ALL, and what @queue needs
+ * @flags:	MPOL_MF_MOVE or MPOL_MF_MOVE_ALL, SWAPMIG_MF_NO_SWAP, and what @queue
+ *		needs
  * @queue:	isolates what is on @source
  *
  * Tags of pages in swap are left to swapmig_retag_mm(), which knows all pairs of
@@ -299,18 +300,21 @@ long swapmig_migrate_node(struct mm_struct *mm, int source, int dest,
 			  unsigned long flags, swapmig_queue_fn *queue)
 {
 	struct migration_target_control mtc = { };
+	u32 engines = swapmig_engines();
 	struct swapmig_request req = {
 		.mm = mm,
 		.end = mm->task_size,
 		.sources = nodemask_of_node(source),
-		.flags = flags,
+		.flags = flags & ~SWAPMIG_MF_NO_SWAP,
 		.map = { .from = &no_nodes, .to = &no_nodes, .other = dest },
 		.queue = queue,
 		.sweeps = SWAPMIG_SWEEPS,
 	};
 
 	swapmig_goal_node(&req.goal, &mtc, dest);
-	request_begin(&req, source, swapmig_cpuset_engines());
+	if (flags & SWAPMIG_MF_NO_SWAP)
+		engines = swapmig_without_swap(engines);
+	request_begin(&req, source, engines);
 	return swapmig_end(&req.goal, request_run(&req));
 }
 

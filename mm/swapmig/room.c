@@ -107,19 +107,24 @@ unsigned long swapmig_room(const struct swapmig_goal *goal, unsigned long *large
 }
 
 /**
- * swapmig_drain_node - return to a node's zones what CPUs have at hand of it
- * @nid:	node
+ * swapmig_drain_nodes - return to nodes what CPUs have at hand of their zones
+ * @nodes:	nodes; those without memory are left out
  *
  * Context: process; sleeps.
  */
-void swapmig_drain_node(int nid)
+void swapmig_drain_nodes(const nodemask_t *nodes)
 {
-	struct zone *zones = NODE_DATA(nid)->node_zones;
-	int zid;
+	int nid, zid;
 
-	for (zid = 0; zid < MAX_NR_ZONES; zid++)
-		if (populated_zone(&zones[zid]))
-			drain_all_pages(&zones[zid]);
+	for_each_node_mask(nid, *nodes) {
+		struct zone *zones = NODE_DATA(nid)->node_zones;
+
+		if (!node_state(nid, N_MEMORY))
+			continue;
+		for (zid = 0; zid < MAX_NR_ZONES; zid++)
+			if (populated_zone(&zones[zid]))
+				drain_all_pages(&zones[zid]);
+	}
 }
 
 /* ------------------------------------------------------------------------- */
@@ -144,9 +149,9 @@ static void zone_unboost(struct zone *zone, unsigned long before)
 /*
  * An allocation that falls back to a block of another type raises the watermarks, so
  * that the next one, of whomever, wakes kswapd: not for ours.  Somebody else may have
- * done so in the same microsecond; a hint is lost, or stays, then.  Whole
- * blocks raise nothing.  Only with __GFP_HIGH it does not count
- * what others have raised, until kswapd has run.
+ * done so in the same microsecond; a hint is lost, or stays, then.  Whole blocks raise
+ * nothing.  Only with __GFP_HIGH it does not count what others have raised, until
+ * kswapd has run.
  */
 static struct folio *alloc_unboosted(gfp_t gfp, unsigned int order, int nid)
 {

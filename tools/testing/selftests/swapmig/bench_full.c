@@ -126,17 +126,6 @@ static bool round_of(struct result *r, struct bench_call *calls, int nr, bool at
 	return all;
 }
 
-static long full_room(int nodes)
-{
-	long room = sm_room(0, "high");
-	int i;
-
-	for (i = 1; i < nodes; i++)
-		if (sm_room(i, "high") < room)
-			room = sm_room(i, "high");
-	return room;
-}
-
 /* Processes on @nr nodes, each on one of its own, go one node further. */
 static void turn(const char *way, const struct swap *swap, const int *fill, int nr,
 		 bool at_once, bool huge)
@@ -151,7 +140,7 @@ static void turn(const char *way, const struct swap *swap, const int *fill, int 
 		       huge ? ", huge pages" : "");
 	if (sm_swap_on(swap->kind, 768 * SM_MIB) || sm_full_begin(0, 0))
 		bench_die("cannot prepare swap on %s", swap->name);
-	room = full_room(nr);
+	room = sm_full_room(nr);
 	if (bench_small) {
 		room = 24 * SM_MIB;
 		if (sm_full_begin(nr, room))

@@ -34,30 +34,21 @@ FIXTURE_VARIANT_ADD(exchange, disk)
 
 FIXTURE_SETUP(exchange)
 {
-	ASSERT_EQ(0, sm_swap_on(variant->swap, 0));
-	ASSERT_EQ(0, sm_full_begin(2, ROOM));
+	FULL_BEGIN(variant->swap, 2, ROOM);
 	self->len = sm_part(ROOM, 85);
 	PAIR_BEGIN(&self->a, &self->b, self->len);
 }
 
 FIXTURE_TEARDOWN(exchange)
 {
-	PAIR_END(&self->a, &self->b);
+	FULL_END(&self->a, &self->b);
 }
 
 TEST_F(exchange, migrate_pages)
 {
 	long displaced = COUNTER("displaced");
-	struct quiet q;
 
-	quiet_begin(&q);
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
-	EXPECT_ABOVE_LOW(1);
-	EXPECT_EQ(0, MOVE(&self->b, 1, 0));
-	EXPECT_ABOVE_LOW(0);
-	EXPECT_QUIET(&q);
-	EXPECT_HOME(&self->a, 1, 1);
-	EXPECT_HOME(&self->b, 0, 2);
+	EXCHANGE(&self->a, &self->b, 0);
 	/* Most of B had gone already when its turn came */
 	displaced = COUNTER("displaced") - displaced;
 	EXPECT_LT(SM_PAGES(self->len) / 2, displaced);
@@ -97,14 +88,13 @@ FIXTURE(exchange_stress)
 
 FIXTURE_SETUP(exchange_stress)
 {
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	ASSERT_EQ(0, sm_full_begin(2, ROOM));
+	FULL_BEGIN(SM_SWAP_DISK, 2, ROOM);
 	PAIR_BEGIN(&self->a, &self->b, sm_part(ROOM, 85));
 }
 
 FIXTURE_TEARDOWN(exchange_stress)
 {
-	PAIR_END(&self->a, &self->b);
+	FULL_END(&self->a, &self->b);
 }
 
 TEST_F(exchange_stress, hot)
@@ -116,8 +106,8 @@ TEST_F(exchange_stress, hot)
 	ASSERT_EQ(0, sm_peer_tell(&self->a, SM_ORD_BUSY, 0, 0));
 	ASSERT_EQ(0, sm_peer_tell(&self->b, SM_ORD_BUSY, 0, 0));
 	for (round = 0; round < 20; round++, at = !at) {
-		EXPECT_EQ(0, MOVE(&self->a, at, !at));
-		EXPECT_EQ(0, MOVE(&self->b, !at, at));
+		EXPECT_ALL_MOVE(&self->a, at, !at);
+		EXPECT_ALL_MOVE(&self->b, !at, at);
 		sm_alive("exchanges", round);
 	}
 	REST(&self->a);
@@ -208,8 +198,7 @@ static void group_remove(enum why why)
 
 FIXTURE_SETUP(stays)
 {
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	ASSERT_EQ(0, sm_full_begin(2, ROOM));
+	FULL_BEGIN(SM_SWAP_DISK, 2, ROOM);
 	if (in_group(variant->why))
 		ASSERT_TRUE(group_make(variant->why));
 	START(&self->stays, sm_part(ROOM, 45), 1, 0);
@@ -220,10 +209,8 @@ FIXTURE_SETUP(stays)
 
 FIXTURE_TEARDOWN(stays)
 {
-	EXPECT_EQ(0, sm_peer_stop(&self->stays));
+	FULL_END(&self->stays);
 	group_remove(variant->why);
-	sm_full_end();
-	EXPECT_EQ(0, sm_swap_off());
 }
 
 static long hold(struct sm_peer *p, enum why why)
@@ -252,7 +239,7 @@ TEST_F(stays, page_by_page)
 	START(&self->a, sm_part(ROOM, 40), 0, 1);
 	quiet_begin(&q);
 	room = sm_room(1, "low") / (long)SM_PAGE;
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_ALL_MOVE(&self->a, 0, 1);
 	EXPECT_QUIET(&q);
 	EXPECT_HOME(&self->a, 1, 1);
 	EXPECT_HOME(&self->stays, 1, 2);
@@ -272,17 +259,12 @@ FIXTURE(order)
 
 FIXTURE_SETUP(order)
 {
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	ASSERT_EQ(0, sm_full_begin(2, ROOM));
+	FULL_BEGIN(SM_SWAP_DISK, 2, ROOM);
 }
 
 FIXTURE_TEARDOWN(order)
 {
-	EXPECT_EQ(0, sm_peer_stop(&self->one));
-	EXPECT_EQ(0, sm_peer_stop(&self->two));
-	EXPECT_EQ(0, sm_peer_stop(&self->a));
-	sm_full_end();
-	EXPECT_EQ(0, sm_swap_off());
+	FULL_END(&self->one, &self->two, &self->a);
 }
 
 /* The older one is used without pause: the cold one goes. */
@@ -292,7 +274,7 @@ TEST_F(order, cold_before_hot)
 	START(&self->two, sm_part(ROOM, 45), 1, 3);
 	START(&self->a, sm_part(ROOM, 50), 0, 1);
 	ASSERT_EQ(0, sm_peer_tell(&self->one, SM_ORD_BUSY, 0, 0));
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_ALL_MOVE(&self->a, 0, 1);
 	REST(&self->one);
 	EXPECT_LT(3 * ON(&self->one, 0), ON(&self->two, 0)) {
 		TH_LOG("hot: %s", sm_where(self->one.pid, self->one.buf, self->one.len));
@@ -320,7 +302,7 @@ TEST_F(order, who_wants_to)
 	ASSERT_EQ(0, sm_peer_part(&self->one, 0, len));
 	ASSERT_EQ(0, sm_peer(&self->one, SM_ORD_MBIND, SM_NODE(0), 0));
 	START(&self->a, sm_part(ROOM, 35), 0, 1);
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_ALL_MOVE(&self->a, 0, 1);
 	EXPECT_LT(2 * ON(&self->two, 0), ON(&self->one, 0)) {
 		TH_LOG("wants: %s", sm_where(self->one.pid, self->one.buf, len));
 		TH_LOG("other: %s", sm_where(self->two.pid, self->two.buf, len));
@@ -341,7 +323,7 @@ TEST_F(order, not_one_of_two_owners)
 	ASSERT_EQ(SM_PAGES(len), ON(&self->one, 1));
 	START(&self->two, sm_part(ROOM, 45), 1, 3);
 	START(&self->a, sm_part(ROOM, 35), 0, 1);
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_ALL_MOVE(&self->a, 0, 1);
 	EXPECT_HOME(&self->a, 1, 1);
 	EXPECT_HOME(&self->one, 1, 2);
 	EXPECT_INTACT(&self->two, SM_NODE(0) | SM_NODE(1), 3);
@@ -368,16 +350,14 @@ FIXTURE(nobody)
 
 FIXTURE_SETUP(nobody)
 {
-	ASSERT_EQ(0, sm_full_begin(2, ROOM));
+	FULL_BEGIN(SM_SWAP_NONE, 2, ROOM);
 	START(&self->bound, sm_part(ROOM, 85), 1, 2);
 	START(&self->a, sm_part(ROOM, 70), 0, 1);
 }
 
 FIXTURE_TEARDOWN(nobody)
 {
-	EXPECT_EQ(0, sm_peer_stop(&self->bound));
-	EXPECT_EQ(0, sm_peer_stop(&self->a));
-	sm_full_end();
+	FULL_END(&self->bound, &self->a);
 }
 
 static long lru_pages(int node)

@@ -21,30 +21,19 @@ FIXTURE(shapes)
 
 FIXTURE_SETUP(shapes)
 {
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	ASSERT_EQ(0, sm_full_begin(SM_NODES, ROOM));
+	FULL_BEGIN(SM_SWAP_DISK, SM_NODES, ROOM);
 }
 
 FIXTURE_TEARDOWN(shapes)
 {
-	if (self->a.pid)
-		EXPECT_EQ(0, sm_peer_stop(&self->a));
-	if (self->b.pid)
-		EXPECT_EQ(0, sm_peer_stop(&self->b));
-	sm_full_end();
-	EXPECT_EQ(0, sm_swap_off());
+	FULL_END(&self->a, &self->b);
 }
 
 TEST_F(shapes, unequal)
 {
 	START(&self->a, sm_part(ROOM, 95), 0, 1);
 	START(&self->b, sm_part(ROOM, 50), 1, 2);
-	quiet_begin(&self->q);
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
-	EXPECT_EQ(0, MOVE(&self->b, 1, 0));
-	EXPECT_QUIET(&self->q);
-	EXPECT_HOME(&self->a, 1, 1);
-	EXPECT_HOME(&self->b, 0, 2);
+	EXCHANGE(&self->a, &self->b, 0);
 }
 
 /* A policy that only prefers the node: as good as any, but it may go elsewhere. */
@@ -101,7 +90,7 @@ TEST_F(shapes, no_boost)
 	START(&self->a, sm_part(ROOM, 95), 0, 1);
 	sm_boost(true);
 	before = sm_mark(1, "boost");
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_ALL_MOVE(&self->a, 0, 1);
 	EXPECT_EQ(before, sm_mark(1, "boost"));
 	EXPECT_HOME(&self->a, 1, 1);
 }
@@ -117,7 +106,7 @@ TEST_F(shapes, visible)
 	START(&self->a, sm_part(ROOM, 85), 0, 1);
 	START(&self->b, sm_part(ROOM, 85), 1, 2);
 	ASSERT_EQ(0, sm_trace(true));
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_ALL_MOVE(&self->a, 0, 1);
 	ASSERT_EQ(0, sm_trace(false));
 	snprintf(want, sizeof(want), "for=%d from=1 to=0 wanted=", self->a.pid);
 	EXPECT_TRUE(sm_traced("swapmig_displace:", want));
@@ -142,7 +131,7 @@ TEST_F(shapes, page_cache)
 		ASSERT_EQ((long)sizeof(buf), pread(fd, buf, sizeof(buf), off));
 	sm_set_mempolicy(MPOL_DEFAULT, 0);
 	quiet_begin(&self->q);
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_ALL_MOVE(&self->a, 0, 1);
 	EXPECT_QUIET(&self->q);
 	EXPECT_ABOVE_LOW(1);
 	EXPECT_HOME(&self->a, 1, 1);
@@ -193,7 +182,7 @@ TEST_F(shapes, huge_pages)
 	START(&self->b, sm_part(ROOM, 90), 1, 2);
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
 	quiet_begin(&self->q);
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_ALL_MOVE(&self->a, 0, 1);
 	EXPECT_QUIET(&self->q);
 	EXPECT_HOME(&self->a, 1, 1);
 	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
@@ -213,8 +202,8 @@ TEST_F(shapes, huge_exchange)
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
 	quiet_begin(&self->q);
 	for (round = 0; round < 4; round++, at = !at) {
-		EXPECT_EQ(0, MOVE(&self->a, at, !at));
-		EXPECT_EQ(0, MOVE(&self->b, !at, at));
+		EXPECT_ALL_MOVE(&self->a, at, !at);
+		EXPECT_ALL_MOVE(&self->b, !at, at);
 	}
 	EXPECT_QUIET(&self->q);
 	EXPECT_LE(len / 2, huge_of(&self->a));
@@ -240,35 +229,11 @@ TEST_F(shapes, huge_small_hole)
 		START(&filler[i], room / SM_PAGE * SM_PAGE, i, 3);
 		ASSERT_EQ(0, sm_peer(&filler[i], SM_ORD_MBIND, SM_NODE(i), 0));
 	}
-	quiet_begin(&self->q);
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
-	EXPECT_EQ(0, MOVE(&self->b, 1, 0));
-	EXPECT_QUIET(&self->q);
-	EXPECT_HOME(&self->a, 1, 1);
-	EXPECT_HOME(&self->b, 0, 2);
+	EXCHANGE(&self->a, &self->b, 0);
 	for (i = 0; i < 2; i++) {
 		EXPECT_HOME(&filler[i], i, 3);
 		EXPECT_EQ(0, sm_peer_stop(&filler[i]));
 	}
-}
-
-static int status_of(struct sm_peer *p, int node, int *status)
-{
-	size_t nr = SM_PAGES(p->len), i;
-	void **pages = calloc(nr, sizeof(*pages));
-	int *nodes = calloc(nr, sizeof(*nodes));
-	long ret = -ENOMEM;
-
-	if (pages && nodes) {
-		for (i = 0; i < nr; i++) {
-			pages[i] = p->buf + i * SM_PAGE;
-			nodes[i] = node;
-		}
-		ret = sm_move_pages(p->pid, nr, pages, nodes, status, MPOL_MF_MOVE);
-	}
-	free(pages);
-	free(nodes);
-	return ret;
 }
 
 TEST_F(shapes, move_pages)
@@ -281,10 +246,10 @@ TEST_F(shapes, move_pages)
 	START(&self->a, len, 0, 1);
 	START(&self->b, len, 1, 2);
 	quiet_begin(&self->q);
-	EXPECT_EQ(0, status_of(&self->a, 1, status));
+	EXPECT_EQ(0, sm_peer_move_pages(&self->a, 1, status));
 	for (i = 0; i < SM_PAGES(len); i++)
 		wrong += status[i] != 1;
-	EXPECT_EQ(0, status_of(&self->b, 0, status));
+	EXPECT_EQ(0, sm_peer_move_pages(&self->b, 0, status));
 	for (i = 0; i < SM_PAGES(len); i++)
 		wrong += status[i] != 0;
 	EXPECT_EQ(0, wrong);
@@ -310,13 +275,13 @@ TEST_F(shapes, move_pages_at_once)
 	pid = sm_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		long left = status_of(&self->b, 0, status);
+		long left = sm_peer_move_pages(&self->b, 0, status);
 
 		for (i = 0; i < SM_PAGES(len); i++)
 			left += status[i] != 0;
 		_exit(left ? 1 : 0);
 	}
-	EXPECT_EQ(0, status_of(&self->a, 1, status));
+	EXPECT_EQ(0, sm_peer_move_pages(&self->a, 1, status));
 	for (i = 0; i < SM_PAGES(len); i++)
 		wrong += status[i] != 1;
 	EXPECT_EQ(0, wrong);
@@ -337,7 +302,7 @@ TEST_F(shapes, few_pages)
 	START(&self->a, 2 * SM_PAGE, 0, 1);
 	START(&self->b, (sm_room(1, "low") - (long)SM_MIB / 2) / SM_PAGE * SM_PAGE,
 	      1, 2);
-	EXPECT_EQ(0, status_of(&self->a, 1, status));
+	EXPECT_EQ(0, sm_peer_move_pages(&self->a, 1, status));
 	EXPECT_EQ(1, status[0]);
 	EXPECT_EQ(1, status[1]);
 	EXPECT_HOME(&self->a, 1, 1);
@@ -358,7 +323,7 @@ TEST_F(shapes, move_pages_in_part)
 	ASSERT_EQ(0, sm_peer(&self->b, SM_ORD_MBIND, SM_NODE(1), 0));
 	ASSERT_EQ(0, sm_peer_part(&self->b, 0, len));
 	START(&self->a, len, 0, 1);
-	ret = status_of(&self->a, 1, status);
+	ret = sm_peer_move_pages(&self->a, 1, status);
 	for (i = 0; i < SM_PAGES(len); i++) {
 		int node = sm_page(self->a.pid, self->a.buf + i * SM_PAGE);
 
@@ -388,7 +353,7 @@ TEST_F(shapes, charges_stay)
 	before = sm_read_long(GROUP("victim") "/memory.current");
 	EXPECT_LT((long)self->b.len, before);
 	quiet_begin(&self->q);
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	EXPECT_ALL_MOVE(&self->a, 0, 1);
 	EXPECT_QUIET(&self->q);
 	EXPECT_GT((long)SM_MIB,
 		  labs(sm_read_long(GROUP("victim") "/memory.current") - before));
@@ -396,7 +361,6 @@ TEST_F(shapes, charges_stay)
 	EXPECT_HOME(&self->a, 1, 1);
 	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
 	EXPECT_EQ(0, sm_peer_stop(&self->b));
-	self->b.pid = 0;
 	EXPECT_TRUE(sm_group_remove(GROUP("victim")));
 	EXPECT_EQ(0, sm_write(SM_V2_ROOT "/cgroup.subtree_control", "-memory"));
 }
@@ -421,8 +385,6 @@ TEST_F(shapes, cpusets)
 	EXPECT_HOME(&self->b, 0, 2);
 	EXPECT_EQ(0, sm_peer_stop(&self->a));
 	EXPECT_EQ(0, sm_peer_stop(&self->b));
-	self->a.pid = 0;
-	self->b.pid = 0;
 	EXPECT_TRUE(sm_group_remove(GROUP("a")));
 	EXPECT_TRUE(sm_group_remove(GROUP("b")));
 	EXPECT_TRUE(sm_v2_cpusets(false));
@@ -448,11 +410,8 @@ TEST_F(shapes, interrupted)
 	EXPECT_TRUE(sm_isolated_settles());
 	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
 	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
-	EXPECT_EQ(0, MOVE(&self->b, 1, 0));
 	EXPECT_QUIET(&self->q);
-	EXPECT_HOME(&self->a, 1, 1);
-	EXPECT_HOME(&self->b, 0, 2);
+	EXCHANGE(&self->a, &self->b, 0);
 }
 
 /* Four processes, each on a node of its own, go to the next one by four calls. */
@@ -505,31 +464,19 @@ FIXTURE(whole)
 
 FIXTURE_SETUP(whole)
 {
-	long room;
-
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	ASSERT_EQ(0, sm_full_begin(0, 0));
-	room = sm_room(0, "high") < sm_room(1, "high") ?
-	       sm_room(0, "high") : sm_room(1, "high");
-	self->len = sm_part(room, 97);
+	FULL_BEGIN(SM_SWAP_DISK, 0, 0);
+	self->len = sm_part(sm_full_room(2), 97);
 	PAIR_BEGIN(&self->a, &self->b, self->len);
 }
 
 FIXTURE_TEARDOWN(whole)
 {
-	PAIR_END(&self->a, &self->b);
+	FULL_END(&self->a, &self->b);
 }
 
 TEST_F(whole, exchange)
 {
-	struct quiet q;
-
-	quiet_begin(&q);
-	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
-	EXPECT_EQ(0, MOVE(&self->b, 1, 0));
-	EXPECT_QUIET(&q);
-	EXPECT_HOME(&self->a, 1, 1);
-	EXPECT_HOME(&self->b, 0, 2);
+	EXCHANGE(&self->a, &self->b, 0);
 	/* And back, at the same time */
 	EXCHANGE_AT_ONCE(&self->a, &self->b, 1, false);
 }

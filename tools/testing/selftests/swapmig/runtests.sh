@@ -73,6 +73,7 @@ stress		seed	mglru:at_once	direct	default:at_once
 libnuma		swapout	direct
 displace	default	gens
 displace_shapes	default	gens
+displace_busy	default	gens
 clients.sh	seed-moved	evict:moved	direct
 '
 

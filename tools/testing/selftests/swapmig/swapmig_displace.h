@@ -43,6 +43,26 @@ static inline long sm_peer_move(const struct sm_peer *p, int from, int to)
 	return sm_migrate(p->pid, SM_NODE(from), SM_NODE(to));
 }
 
+/* One call moves all of it. */
+#define EXPECT_ALL_MOVE(...) sm_expect_all_move(_metadata, __LINE__, __VA_ARGS__)
+
+static inline void sm_expect_all_move(struct __test_metadata *_metadata, int line,
+				      const struct sm_peer *p, int from, int to)
+{
+	long writeback = COUNTER("stayed/writeback");
+	long no_room = COUNTER("stayed/no_room");
+	long raced = COUNTER("stayed/raced");
+	long left = MOVE(p, from, to);
+
+	EXPECT_EQ(0, left) {
+		TH_LOG("line %d: no room %ld, raced %ld, writeback %ld; %s", line,
+		       COUNTER("stayed/no_room") - no_room,
+		       COUNTER("stayed/raced") - raced,
+		       COUNTER("stayed/writeback") - writeback,
+		       sm_where(p->pid, p->buf, p->len));
+	}
+}
+
 /* All of it is on these nodes, as it was filled. */
 #define EXPECT_INTACT(...) sm_expect_intact(_metadata, __LINE__, __VA_ARGS__)
 
@@ -106,24 +126,34 @@ static inline void sm_expect_quiet(struct __test_metadata *_metadata, int line,
 
 #define EXPECT_ABOVE_LOW(node) EXPECT_LE(0, sm_room(node, "low"))
 
+/* Nodes with @room, and swap that displacement has to leave alone; processes there end. */
+#define FULL_BEGIN(...)	sm_full_setup(_metadata, __VA_ARGS__)
+#define FULL_END(...)	sm_full_teardown(_metadata, (struct sm_peer *[]) { __VA_ARGS__, NULL })
+
+static inline void sm_full_setup(struct __test_metadata *_metadata, enum sm_swap swap,
+				 int nodes, size_t room)
+{
+	ASSERT_EQ(0, sm_swap_on(swap, 0));
+	ASSERT_EQ(0, sm_full_begin(nodes, room));
+}
+
+static inline void sm_full_teardown(struct __test_metadata *_metadata,
+				    struct sm_peer **peers)
+{
+	for (; *peers; peers++)
+		EXPECT_EQ(0, sm_peer_stop(*peers));
+	sm_full_end();
+	EXPECT_EQ(0, sm_swap_off());
+}
+
 /* Two processes that fill a node each */
 #define PAIR_BEGIN(...)	sm_pair_begin(_metadata, __VA_ARGS__)
-#define PAIR_END(...)	sm_pair_end(_metadata, __VA_ARGS__)
 
 static inline void sm_pair_begin(struct __test_metadata *_metadata, struct sm_peer *a,
 				 struct sm_peer *b, size_t len)
 {
 	START(a, len, 0, 1);
 	START(b, len, 1, 2);
-}
-
-static inline void sm_pair_end(struct __test_metadata *_metadata, struct sm_peer *a,
-			       struct sm_peer *b)
-{
-	EXPECT_EQ(0, sm_peer_stop(a));
-	EXPECT_EQ(0, sm_peer_stop(b));
-	sm_full_end();
-	EXPECT_EQ(0, sm_swap_off());
 }
 
 /* One that is busy stops, and answers for what it did as well. */
@@ -136,7 +166,25 @@ static inline void sm_rest(struct __test_metadata *_metadata, struct sm_peer *p)
 	EXPECT_EQ(0, sm_peer_answer(p));
 }
 
-/* A pair of which @a is on node @at, 0 or 1, changes places by two calls at once. */
+/* A pair of which @a is on node @at, 0 or 1, changes places by one call after the other. */
+#define EXCHANGE(...) sm_exchange(_metadata, __VA_ARGS__)
+
+static inline void sm_exchange(struct __test_metadata *_metadata, struct sm_peer *a,
+			       struct sm_peer *b, int at)
+{
+	struct quiet q;
+
+	quiet_begin(&q);
+	EXPECT_ALL_MOVE(a, at, !at);
+	EXPECT_ABOVE_LOW(!at);
+	EXPECT_ALL_MOVE(b, !at, at);
+	EXPECT_ABOVE_LOW(at);
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(a, !at, 1);
+	EXPECT_HOME(b, at, 2);
+}
+
+/* The same by two calls at once */
 #define EXCHANGE_AT_ONCE(...) sm_exchange_at_once(_metadata, __VA_ARGS__)
 
 static inline void sm_exchange_at_once(struct __test_metadata *_metadata,

@@ -39,6 +39,18 @@ long sm_room(int node, const char *mark)
 	return sm_node_kib(node, "MemFree") * 1024 - pages * (long)SM_PAGE;
 }
 
+/* The least that one of the first @nodes nodes has free before kswapd wakes */
+long sm_full_room(int nodes)
+{
+	long room = sm_room(0, "high");
+	int i;
+
+	for (i = 1; i < nodes; i++)
+		if (sm_room(i, "high") < room)
+			room = sm_room(i, "high");
+	return room;
+}
+
 #define BOOST "/proc/sys/vm/watermark_boost_factor"
 
 /* Does fragmentation raise watermarks? It does if nobody says anything. */

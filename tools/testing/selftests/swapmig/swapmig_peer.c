@@ -193,6 +193,26 @@ long sm_peer_migrate(struct sm_peer *p, pid_t pid, long from, long to)
 	return sm_peer_order_migrate(p, pid, from, to) ?: sm_peer_answer(p);
 }
 
+/* All of its pages by move_pages(2), @status for each */
+long sm_peer_move_pages(const struct sm_peer *p, int node, int *status)
+{
+	size_t nr = SM_PAGES(p->len), i;
+	void **pages = calloc(nr, sizeof(*pages));
+	int *nodes = calloc(nr, sizeof(*nodes));
+	long ret = -ENOMEM;
+
+	if (pages && nodes) {
+		for (i = 0; i < nr; i++) {
+			pages[i] = p->buf + i * SM_PAGE;
+			nodes[i] = node;
+		}
+		ret = sm_move_pages(p->pid, nr, pages, nodes, status, MPOL_MF_MOVE);
+	}
+	free(pages);
+	free(nodes);
+	return ret;
+}
+
 /* What it is told from now on is about this part of its memory. */
 int sm_peer_part(struct sm_peer *p, size_t off, size_t len)
 {
@@ -205,10 +225,13 @@ int sm_peer_stop(struct sm_peer *p)
 	struct sm_msg m = { .order = SM_ORD_QUIT };
 	int status = -1;
 
+	if (!p->pid)
+		return 0;
 	if (write(p->fd, &m, sizeof(m)) != sizeof(m))
 		kill(p->pid, SIGKILL);
 	close(p->fd);
 	waitpid(p->pid, &status, 0);
+	p->pid = 0;
 	return status;
 }
 

@@ -124,6 +124,7 @@ long sm_smaps_kib(const void *addr, const char *field);
 /* Nodes that are to be filled */
 long sm_mark(int node, const char *mark);
 long sm_room(int node, const char *mark);
+long sm_full_room(int nodes);
 void sm_boost(bool on);
 long sm_full_begin(int nodes, size_t room);
 void sm_full_end(void);
@@ -209,6 +210,7 @@ int sm_peer_start(struct sm_peer *p, void *buf, size_t len);
 long sm_peer(struct sm_peer *p, enum sm_order order, long node, long value);
 int sm_peer_tell(struct sm_peer *p, enum sm_order order, long node, long value);
 long sm_peer_answer(struct sm_peer *p);
+long sm_peer_move_pages(const struct sm_peer *p, int node, int *status);
 int sm_peer_order_migrate(struct sm_peer *p, pid_t pid, long from, long to);
 long sm_peer_migrate(struct sm_peer *p, pid_t pid, long from, long to);
 int sm_peer_part(struct sm_peer *p, size_t off, size_t len);

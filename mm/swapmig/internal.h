@@ -64,56 +64,56 @@ struct swapmig_tally {
 /**
  * struct swapmig_goal - where folios are to go, how, and how it went
  * @nid:	node to prefer for all that is allocated meanwhile, or NUMA_NO_NODE
- * @tag:	slots of evicted pages are tagged with @nid; else the policy decides
  * @reason:	enum migrate_reason
  * @alloc:	allocates a folio that meets the goal
  * @private:	argument of @alloc
  * @engines:	engine list, packed
  * @batch:	folios that an engine may keep unmapped at once
- * @quiet:	room is made: do without reclaim until that has been tried
  * @nodes:	where they may go, if that is all that counts; else none
  * @were:	the same at any time of this request
- * @soft:	they are only preferred: nobody who prefers them as well makes way, nobody
- *		waits, and no huge page is split
  * @mm:		address space whose pages they are
  * @running:	on the list of requests under way, if @quiet
- * @first:	sweep over the range, so that all is asked for the first time
- * @waits:	for other requests, at this moment
- * @hold:	the engines after the one that makes room are not for this sweep
- * @push:	how room is made
  * @pid:	whose pages they are, for tracepoints
  * @from:	node that is vacated, for tracepoints
- * @err:	errno of the last engine that gave up, for want of room
+ * @tag:	slots of evicted pages are tagged with @nid; else the policy decides
+ * @quiet:	room is made: do without reclaim until that has been tried
+ * @soft:	they are only preferred: nobody who prefers them as well makes way, nobody
+ *		waits, and no huge page is split
+ * @first:	sweep over the range, so that all is asked for the first time
+ * @hold:	the engines after the one that makes room are not for this sweep
+ * @waits:	for other requests, at this moment
  * @no_huge:	there was no page for one of hugetlbfs
  * @hurry:	something did not answer: wait for nothing any more
+ * @err:	errno of the last engine that gave up, for want of room
  * @unseen:	folios of files that stayed, in no page table any more: no walk finds
  *		them again, unless somebody touches them
+ * @push:	how room is made
  * @tally:	what became of all folios so far
  */
 struct swapmig_goal {
 	int nid;
-	bool tag;
 	int reason;
 	new_folio_t *alloc;
 	unsigned long private;
 	u32 engines;
 	unsigned int batch;
-	bool quiet;
 	nodemask_t nodes;
 	nodemask_t were;
-	bool soft;
 	struct mm_struct *mm;
 	struct list_head running;
-	bool first;
-	bool waits;
-	bool hold;
-	struct swapmig_push push;
 	pid_t pid;
 	int from;
-	int err;
+	bool tag;
+	bool quiet;
+	bool soft;
+	bool first;
+	bool hold;
+	bool waits;
 	bool no_huge;
 	bool hurry;
+	int err;
 	long unseen;
+	struct swapmig_push push;
 	struct swapmig_tally tally;
 };
 

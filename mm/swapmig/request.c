@@ -21,6 +21,9 @@
  */
 #define SWAPMIG_SWEEPS	2
 
+/* Windows with nothing to place that are looked at under one mmap lock */
+#define SWAPMIG_LOOKS	16
+
 /**
  * struct swapmig_request - what is to move
  * @mm:		address space
@@ -90,6 +93,16 @@ static void window_interleave(struct swapmig_request *req,
 	req->mpol.ilx -= linear_page_index(vma, addr);
 }
 
+/* Returns how much around @addr is known to have no page table, 0 if that has one */
+static unsigned long window_hole(struct mm_struct *mm, unsigned long addr)
+{
+	pmd_t *pmd = mm_find_pmd(mm, addr);
+
+	if (!pmd)
+		return PUD_SIZE;
+	return pmd_none(pmdp_get_lockless(pmd)) ? PMD_SIZE : 0;
+}
+
 /*
  * Where does the first window begin at or after @addr, before @end?  There may be
  * much address space without any page table; which would not say, though, what of
@@ -98,9 +111,11 @@ static void window_interleave(struct swapmig_request *req,
 static unsigned long window_start(struct vm_area_struct *vma, unsigned long addr,
 				  unsigned long end)
 {
+	unsigned long hole;
+
 	while (addr < end && !is_vm_hugetlb_page(vma) &&
-	       !mm_find_pmd(vma->vm_mm, addr)) {
-		unsigned long next = window_end(addr, end, PUD_SIZE);
+	       (hole = window_hole(vma->vm_mm, addr))) {
+		unsigned long next = window_end(addr, end, hole);
 		unsigned long index = linear_page_index(vma, addr);
 
 		if (swapmig_vma_is_shmem(vma) &&
@@ -151,11 +166,11 @@ static bool window_ours(const struct swapmig_request *req,
 
 /*
  * Collects the window at or after @addr.  Returns where the next one begins, or
- * req->end.  *failed counts folios that should have been isolated.
+ * req->end.  *failed counts folios that should have been isolated.  Called with the
+ * mmap lock held.
  */
-static unsigned long window_collect(struct swapmig_request *req,
-				    unsigned long addr,
-				    struct list_head *folios, long *failed)
+static unsigned long window_look(struct swapmig_request *req, unsigned long addr,
+				 struct list_head *folios, long *failed)
 {
 	struct swapmig_map map = req->map;
 	struct swapmig_swapped sw = {
@@ -172,24 +187,16 @@ static unsigned long window_collect(struct swapmig_request *req,
 	unsigned long end;
 	long ret = 0;
 
-	if (mmap_read_lock_killable(req->mm))
-		return req->end;
 	vma = find_vma(req->mm, addr);
-	if (!vma || vma->vm_start >= req->end) {
-		mmap_read_unlock(req->mm);
+	if (!vma || vma->vm_start >= req->end)
 		return req->end;
-	}
 	addr = max(addr, vma->vm_start);
 	end = min(req->end, vma->vm_end);
-	if (!window_ours(req, vma)) {
-		mmap_read_unlock(req->mm);
+	if (!window_ours(req, vma))
 		return end;
-	}
 	addr = window_start(vma, addr, end);
-	if (addr == end) {
-		mmap_read_unlock(req->mm);
+	if (addr == end)
 		return end;
-	}
 	end = window_end(addr, end, window_size(vma));
 	if (is_vm_hugetlb_page(vma)) {
 		/* STRICT has those counted that cannot be isolated */
@@ -205,12 +212,25 @@ static unsigned long window_collect(struct swapmig_request *req,
 		swapmig_walk_swapped(vma, addr, end, &sw);
 	if (req->queue)
 		ret = req->queue(req->mm, addr, end, &req->sources, flags, folios);
-	mmap_read_unlock(req->mm);
 
 	ret = max(ret, 0L) + sw.failed;
 	req->goal.tally.stayed[why] += ret * pages_each;
 	*failed += ret;
 	return end;
+}
+
+/* The same for a few of them, until there is something to place */
+static unsigned long window_collect(struct swapmig_request *req, unsigned long addr,
+				    struct list_head *folios, long *failed)
+{
+	int i;
+
+	if (mmap_read_lock_killable(req->mm))
+		return req->end;
+	for (i = 0; i < SWAPMIG_LOOKS && addr < req->end && list_empty(folios); i++)
+		addr = window_look(req, addr, folios, failed);
+	mmap_read_unlock(req->mm);
+	return addr;
 }
 
 /* Its last owner is gone: all that is left to do is to let go of it */

@@ -192,15 +192,17 @@ static bool pool_has(struct folio *src, int nid)
 /* One of hugetlbfs comes out of its pool, or else out of the room of the node */
 static struct folio *alloc_on(struct folio *src, int nid)
 {
-	const nodemask_t nodes = nodemask_of_node(nid);
 	unsigned int order = folio_order(src);
 	gfp_t gfp = QUIET_GFP | order_gfp(order);
 
 	if (order && swapmig_node_room(nid) < 1L << order && !pool_has(src, nid))
 		return NULL;
-	if (folio_test_hugetlb(src))
-		return alloc_hugetlb_folio_nodemask(folio_hstate(src), nid,
-						    (nodemask_t *)&nodes, gfp, false);
+	if (order && folio_test_hugetlb(src)) {
+		nodemask_t nodes = nodemask_of_node(nid);
+
+		return alloc_hugetlb_folio_nodemask(folio_hstate(src), nid, &nodes, gfp,
+						    false);
+	}
 	return alloc_unboosted(gfp, order, nid);
 }
 
@@ -216,15 +218,15 @@ static struct folio *alloc_on(struct folio *src, int nid)
 struct folio *swapmig_alloc_quiet(struct folio *src, unsigned long private)
 {
 	struct swapmig_goal *goal = (struct swapmig_goal *)private;
+	int here = numa_mem_id(), nid;
 	struct folio *folio = NULL;
-	int nid = numa_mem_id(), i;
 
-	if (!node_isset(nid, goal->nodes))
-		nid = first_node(goal->nodes);
-	for (i = nodes_weight(goal->nodes); i && !folio; i--) {
-		folio = alloc_on(src, nid);
-		nid = next_node_in(nid, goal->nodes);
-	}
+	if (node_isset(here, goal->nodes))
+		folio = alloc_on(src, here);
+	for (nid = first_node(goal->nodes); !folio && nid < MAX_NUMNODES;
+	     nid = next_node(nid, goal->nodes))
+		if (nid != here)
+			folio = alloc_on(src, nid);
 	return folio;
 }
 

@@ -34,12 +34,12 @@
 #define DISPLACE_NAPS_IN_ALL	(30 * HZ / DISPLACE_NAP)
 
 /*
- * Sweeps more over the range that place nothing, because other requests have some of
- * it in hand, or are about to leave room; and because somebody has it in hand who is
- * quick, such as compaction.
+ * Sweeps more over the range because other requests have some of it in hand, or are
+ * about to leave room, while none places a page; and in all because somebody else has
+ * some of it in hand, such as compaction.
  */
 #define DISPLACE_CROWDED	32
-#define DISPLACE_BUSY		8
+#define DISPLACE_HELD		8
 
 /* Pages that get room for each that is to move, until it is plain that others undo it */
 #define DISPLACE_UNDONE		2
@@ -47,6 +47,7 @@
 /* Naps before such a sweep; twice as many each time, until so many */
 #define DISPLACE_CROWDED_ROOM	64
 #define DISPLACE_CROWDED_HAND	8
+#define DISPLACE_HELD_NAPS	64
 
 /*
  * Looks at all of a node because others got on, and one more for so many pages that
@@ -151,9 +152,12 @@ static long displace_portion(const struct swapmig_goal *goal, int nid, int to,
 			     long pages, long *room)
 {
 	const struct swapmig_push *push = &goal->push;
-	long budget = DISPLACE_BUDGET * push->asked + push->lacked - push->displaced;
 	long have = swapmig_node_room(nid), batch = goal->batch;
+	long asked, budget;
 
+	/* What could not be isolated at first has not been asked for */
+	asked = max_t(long, push->asked, push->got + pages);
+	budget = DISPLACE_BUDGET * asked + push->lacked - push->displaced;
 	*room = swapmig_node_room(to);
 	/* There is a hole: it has to rotate first */
 	if (have >= batch && *room < batch)
@@ -294,7 +298,7 @@ static void displace_forget(struct swapmig_push *push)
 void swapmig_displace_end(struct swapmig_goal *goal)
 {
 	displace_forget(&goal->push);
-	if (goal->push.asked)
+	if (goal->push.asked || goal->push.displaced)
 		swapmig_drain_nodes(&goal->were);
 }
 
@@ -341,6 +345,15 @@ bool swapmig_nap(struct swapmig_goal *goal)
 	return !fatal_signal_pending(current);
 }
 
+/* Returns false if that is no use any more */
+static bool displace_naps(struct swapmig_goal *goal, int naps)
+{
+	while (naps-- > 0)
+		if (!swapmig_nap(goal))
+			return false;
+	return true;
+}
+
 /* It gets on, so it may wait once more; unless others undo what it does */
 static void displace_got(struct swapmig_push *push, unsigned long pages)
 {
@@ -363,7 +376,7 @@ static bool displace_wait(struct swapmig_goal *goal)
 	int naps, stuck = 0;
 	bool on = false;
 
-	if (goal->push.vain)
+	if (goal->push.vain || goal->push.naps >= DISPLACE_NAPS_IN_ALL)
 		return false;
 	swapmig_run_waits(goal, true);
 	for (naps = 0; !on && naps < DISPLACE_NAPS && swapmig_nap(goal); naps++) {
@@ -374,12 +387,31 @@ static bool displace_wait(struct swapmig_goal *goal)
 			break;
 	}
 	swapmig_run_waits(goal, false);
-	/* What others left may be in other CPUs' hands */
-	if (!on && displace_drain_room(goal))
-		return true;
 	/* Nor will it help the next pages, unless they find room otherwise */
 	goal->push.vain = !on;
-	return on;
+	/* What others left may be in other CPUs' hands */
+	return on || displace_drain_room(goal);
+}
+
+/* Another request handles the same folios.  Returns false if it is no use to wait. */
+static bool displace_crowded(struct swapmig_goal *goal)
+{
+	const unsigned long *stayed = goal->tally.stayed;
+	struct swapmig_push *push = &goal->push;
+	int naps;
+
+	if (push->crowded++ >= DISPLACE_CROWDED)
+		return false;
+	naps = 1 << min(push->crowded, 8);
+	if (stayed[SWAPMIG_NO_ROOM] && !push->vain && swapmig_run_vacated(goal)) {
+		/* A look at all of a node is dear */
+		if (!displace_naps(goal, min(naps, DISPLACE_CROWDED_ROOM) - 1))
+			return false;
+		displace_forget(push);
+		return displace_drain_room(goal) || displace_wait(goal);
+	}
+	return (stayed[SWAPMIG_RACED] || stayed[SWAPMIG_WRITEBACK]) &&
+	       displace_naps(goal, min(naps, DISPLACE_CROWDED_HAND));
 }
 
 /**
@@ -394,30 +426,15 @@ static bool displace_wait(struct swapmig_goal *goal)
  */
 bool swapmig_crowded(struct swapmig_goal *goal)
 {
-	const unsigned long *stayed = goal->tally.stayed;
 	struct swapmig_push *push = &goal->push;
-	int naps, most;
-	bool others;
 
-	if (!swapmig_quiet(goal) || goal->soft)
+	if (!swapmig_quiet(goal) || goal->soft || goal->hurry)
 		return false;
-	others = swapmig_run_others(goal);
-	if (push->crowded++ >= (others ? DISPLACE_CROWDED : DISPLACE_BUSY))
+	if (swapmig_run_others(goal))
+		return displace_crowded(goal);
+	if (!goal->held || push->held++ >= DISPLACE_HELD)
 		return false;
-	if (stayed[SWAPMIG_NO_ROOM] && swapmig_run_vacated(goal))
-		/* A look at all of a node is dear */
-		most = DISPLACE_CROWDED_ROOM;
-	else if (stayed[SWAPMIG_RACED] || (others && stayed[SWAPMIG_WRITEBACK]))
-		most = DISPLACE_CROWDED_HAND;
-	else
-		return false;
-	for (naps = min(1 << min(push->crowded, 8), most); naps > 1; naps--)
-		if (!swapmig_nap(goal))
-			return false;
-	if (most == DISPLACE_CROWDED_HAND)
-		return swapmig_nap(goal);
-	displace_forget(push);
-	return displace_drain_room(goal) || displace_wait(goal);
+	return displace_naps(goal, min(1 << push->held, DISPLACE_HELD_NAPS));
 }
 
 /* Returns the number of pages that need room */

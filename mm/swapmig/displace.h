@@ -65,8 +65,9 @@ struct swapmig_scan {
  * @pried:	pages of others that were looked at
  * @got:	pages that were placed into the room they left
  * @rescans:	looks at all of a node, for others have got on
- * @crowded:	sweeps for what others had in hand, or what they leave, since it got on
- * @naps:	for other requests, since then
+ * @crowded:	sweeps for other requests' sake, since it got on
+ * @held:	sweeps for what somebody else had in hand
+ * @naps:	since it got on
  * @vain:	it was no use to wait for them, since then
  * @drained:	nodes to which all CPUs have returned their free pages
  * @drained_at:	@got when that began
@@ -85,6 +86,7 @@ struct swapmig_push {
 	unsigned int got;
 	unsigned int rescans;
 	int crowded;
+	int held;
 	int naps;
 	bool vain;
 	nodemask_t drained;

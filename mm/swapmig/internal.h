@@ -74,7 +74,7 @@ struct swapmig_tally {
  * @mm:		address space whose pages they are
  * @running:	on the list of requests under way, if @quiet
  * @pid:	whose pages they are, for tracepoints
- * @from:	node that is vacated, for tracepoints
+ * @from:	node that is vacated, or NUMA_NO_NODE
  * @tag:	slots of evicted pages are tagged with @nid; else the policy decides
  * @quiet:	room is made: do without reclaim until that has been tried
  * @soft:	they are only preferred: nobody who prefers them as well makes way, nobody
@@ -84,6 +84,7 @@ struct swapmig_tally {
  * @waits:	for other requests, at this moment
  * @no_huge:	there was no page for one of hugetlbfs
  * @hurry:	something did not answer: wait for nothing any more
+ * @held:	somebody had some of them in hand, in this sweep
  * @err:	errno of the last engine that gave up, for want of room
  * @unseen:	folios of files that stayed, in no page table any more: no walk finds
  *		them again, unless somebody touches them
@@ -111,6 +112,7 @@ struct swapmig_goal {
 	bool waits;
 	bool no_huge;
 	bool hurry;
+	bool held;
 	int err;
 	long unseen;
 	struct swapmig_push push;
@@ -210,6 +212,8 @@ void swapmig_unsettle(struct list_head *folios);
 bool swapmig_free_abandoned(struct folio *folio);
 bool swapmig_pinned(struct folio *folio);
 void swapmig_putback(struct list_head *folios);
+long swapmig_unlisted(struct vm_area_struct *vma, unsigned long start,
+		      unsigned long end, const nodemask_t *nodes);
 
 /* ------------------------------------------------------------------------- */
 /* forward.c: tags of swap slots                                              */

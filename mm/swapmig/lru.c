@@ -136,3 +136,46 @@ void swapmig_putback(struct list_head *folios)
 		folio_putback_lru(folio);
 	}
 }
+
+/**
+ * swapmig_unlisted - how many pages are of a sort that is on no LRU list?
+ * @vma:	an area, not of hugetlbfs
+ * @start:	first address
+ * @end:	address after the last one, in the same page table
+ * @nodes:	only those on these
+ *
+ * Drivers map such pages.  Any other that cannot be isolated is so because somebody
+ * has it in hand: it will be on a list again.
+ *
+ * Context: mmap_lock held for reading.
+ * Return: base pages.
+ */
+long swapmig_unlisted(struct vm_area_struct *vma, unsigned long start,
+		      unsigned long end, const nodemask_t *nodes)
+{
+	pmd_t *pmd = mm_find_pmd(vma->vm_mm, start);
+	unsigned long addr = start;
+	spinlock_t *ptl;	/* of the page table that @pmd names */
+	pte_t *first, *pte;
+	long pages = 0;
+
+	if (!pmd)
+		return 0;
+	first = pte_offset_map_lock(vma->vm_mm, pmd, start, &ptl);
+	if (!first)
+		return 0;
+	for (pte = first; addr < end; addr += PAGE_SIZE, pte++) {
+		pte_t entry = ptep_get(pte);
+		struct folio *folio = NULL;
+
+		if (pte_present(entry))
+			folio = vm_normal_folio(vma, addr, entry);
+		/* perf(1) gives its pages a mapping, but never reads them from a file */
+		if (folio && !folio_test_lru(folio) && !folio_test_anon(folio) &&
+		    !(folio->mapping && folio_test_uptodate(folio)) &&
+		    node_isset(folio_nid(folio), *nodes))
+			pages++;
+	}
+	pte_unmap_unlock(first, ptl);
+	return pages;
+}

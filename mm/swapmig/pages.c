@@ -24,13 +24,9 @@
 /* A page that comes and goes is looked at so often */
 #define PAGES_LOOKS	3
 
-/*
- * One that is in the hands of another request is waited for so often; all, while none
- * moves; and the same if it is not for other requests
- */
-#define PAGES_NAPS	8
+/* One that somebody has in hand is waited for so often; and all of them */
+#define PAGES_NAPS	64
 #define PAGES_NAPS_IN_ALL	256
-#define PAGES_NAPS_BUSY	32
 
 /**
  * struct swapmig_pages - a call of move_pages(2)
@@ -48,6 +44,7 @@
  * @full:	nodes on which there was no room
  * @stuck:	addresses of a large folio that could not move, and its status
  * @failed:	pages that were isolated and did not move
+ * @naps:	for pages that somebody had in hand
  * @nr:		pages that are queued
  * @queue:	their addresses, and where in the caller's arrays they stand
  */
@@ -70,6 +67,7 @@ struct swapmig_pages {
 		int status;
 	} stuck;
 	long failed;
+	unsigned int naps;
 	unsigned int nr;
 	struct {
 		const void __user *addr;
@@ -336,21 +334,23 @@ static bool pages_in_hand(struct swapmig_pages *sp, const void __user *p, int re
 	unsigned long addr;
 
 	if ((ret != -EBUSY && ret != -ENOENT) || !sp->goal.quiet ||
-	    sp->goal.push.naps >= (swapmig_run_others(&sp->goal) ?
-				   PAGES_NAPS_IN_ALL : PAGES_NAPS_BUSY))
+	    sp->naps >= PAGES_NAPS_IN_ALL)
 		return false;
-	if (ret == -ENOENT) {
-		vma = pages_vma(sp, p, &addr);
-		if (IS_ERR(vma))
-			return false;
+	vma = pages_vma(sp, p, &addr);
+	if (IS_ERR(vma))
+		return false;
+	if (ret == -ENOENT)
 		ret = swapmig_absent(vma, addr);
-		mmap_read_unlock(sp->mm);
-	}
+	else if (is_vm_hugetlb_page(vma) ||
+		 swapmig_unlisted(vma, addr, addr + 1, &node_states[N_MEMORY]))
+		ret = 0;
+	mmap_read_unlock(sp->mm);
 	if (ret != -EBUSY && ret != -EAGAIN)
 		return false;
 	/* Others may need what is queued */
 	if (sp->nr && pages_flush(sp))
 		return false;
+	sp->naps++;
 	return swapmig_nap(&sp->goal);
 }
 
@@ -384,7 +384,9 @@ static int pages_one(struct swapmig_pages *sp, unsigned long i,
 		err = pages_flush(sp);
 		if (err)
 			return err;
-		ret = pages_stuck(sp, addr) ? sp->stuck.status : pages_add(sp, addr, i);
+		if (pages_stuck(sp, addr))
+			return pages_store(sp, i, sp->stuck.status);
+		ret = pages_add(sp, addr, i);
 	}
 	for (naps = 0; naps < PAGES_NAPS && pages_in_hand(sp, addr, ret); naps++)
 		ret = pages_add(sp, addr, i);

@@ -212,6 +212,9 @@ static unsigned long window_look(struct swapmig_request *req, unsigned long addr
 		swapmig_walk_swapped(vma, addr, end, &sw);
 	if (req->queue)
 		ret = req->queue(req->mm, addr, end, &req->sources, flags, folios);
+	if (ret > 0 && swapmig_quiet(&req->goal) && !is_vm_hugetlb_page(vma) &&
+	    ret > swapmig_unlisted(vma, addr, end, &req->sources))
+		req->goal.held = true;
 
 	ret = max(ret, 0L) + sw.failed;
 	req->goal.tally.stayed[why] += ret * pages_each;

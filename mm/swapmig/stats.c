@@ -85,6 +85,7 @@ void swapmig_again(struct swapmig_goal *goal)
 {
 	memset(goal->tally.left, 0, sizeof(goal->tally.left));
 	memset(goal->tally.stayed, 0, sizeof(goal->tally.stayed));
+	goal->held = false;
 }
 
 /**

@@ -15,6 +15,7 @@ struct pair {
 	struct sm_peer a, b;
 	struct quiet q;
 	pid_t compacts;
+	long compacted;
 };
 
 FIXTURE(displace_busy)
@@ -27,10 +28,12 @@ FIXTURE_SETUP(displace_busy)
 	FULL_BEGIN(SM_SWAP_DISK, 2, ROOM);
 	PAIR_BEGIN(&self->pair.a, &self->pair.b, sm_part(ROOM, 85));
 	quiet_begin(&self->pair.q);
+	self->pair.compacted = sm_vmstat("compact_isolated");
 	self->pair.compacts = sm_fork();
 	ASSERT_LE(0, self->pair.compacts);
 	while (!self->pair.compacts)
-		sm_write("/proc/sys/vm/compact_memory", "1");
+		if (sm_write("/proc/sys/vm/compact_memory", "1"))
+			_exit(1);
 }
 
 FIXTURE_TEARDOWN(displace_busy)
@@ -45,6 +48,7 @@ static void expect_apart(struct __test_metadata *_metadata, struct pair *p, int 
 {
 	EXPECT_EQ(0, kill(p->compacts, SIGKILL));
 	EXPECT_EQ(p->compacts, waitpid(p->compacts, NULL, 0));
+	EXPECT_LT(p->compacted, sm_vmstat("compact_isolated"));
 	EXPECT_QUIET(&p->q);
 	EXPECT_HOME(&p->a, at, 1);
 	EXPECT_HOME(&p->b, !at, 2);
@@ -54,7 +58,7 @@ TEST_F(displace_busy, migrate_pages)
 {
 	int round, at = 0;
 
-	for (round = 0; round < 6; round++, at = !at) {
+	for (round = 0; round < 7; round++, at = !at) {
 		EXPECT_ALL_MOVE(&self->pair.a, at, !at);
 		EXPECT_ALL_MOVE(&self->pair.b, !at, at);
 	}
@@ -66,7 +70,7 @@ TEST_F(displace_busy, mbind)
 	const int flags = MPOL_MF_MOVE | MPOL_MF_STRICT;
 	int round, at = 0;
 
-	for (round = 0; round < 2; round++, at = !at) {
+	for (round = 0; round < 3; round++, at = !at) {
 		/* Each has to give up where it is bound to, for the other */
 		EXPECT_EQ(0, sm_peer(&self->pair.b, SM_ORD_MBIND, 0, 0));
 		EXPECT_EQ(0, sm_peer(&self->pair.a, SM_ORD_MBIND, SM_NODE(!at), flags));
@@ -78,14 +82,20 @@ TEST_F(displace_busy, mbind)
 
 TEST_F(displace_busy, move_pages)
 {
-	int *status = calloc(SM_PAGES(self->pair.a.len), sizeof(*status));
+	long nr = SM_PAGES(self->pair.a.len), i, wrong = 0;
+	int *status = calloc(nr, sizeof(*status));
 	int round, at = 0;
 
 	ASSERT_NE(NULL, status);
-	for (round = 0; round < 2; round++, at = !at) {
+	for (round = 0; round < 3; round++, at = !at) {
 		EXPECT_EQ(0, sm_peer_move_pages(&self->pair.a, !at, status));
+		for (i = 0; i < nr; i++)
+			wrong += status[i] != !at;
 		EXPECT_EQ(0, sm_peer_move_pages(&self->pair.b, at, status));
+		for (i = 0; i < nr; i++)
+			wrong += status[i] != at;
 	}
+	EXPECT_EQ(0, wrong);
 	EXPECT_APART(&self->pair, at);
 	free(status);
 }

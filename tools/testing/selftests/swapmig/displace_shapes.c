@@ -365,29 +365,81 @@ TEST_F(shapes, charges_stay)
 	EXPECT_EQ(0, sm_write(SM_V2_ROOT "/cgroup.subtree_control", "-memory"));
 }
 
-/* Two cpusets change their nodes with each other, one after the other. */
-TEST_F(shapes, cpusets)
+/* Two processes in a cpuset each */
+#define CPUSETS_BEGIN(...)	cpusets_begin(_metadata, __VA_ARGS__)
+#define CPUSETS_END(...)	cpusets_end(_metadata, __VA_ARGS__)
+
+static void cpusets_begin(struct __test_metadata *_metadata, struct sm_peer *a,
+			  struct sm_peer *b)
 {
 	ASSERT_TRUE(sm_v2_cpusets(true));
 	ASSERT_EQ(0, sm_group_make(GROUP("a"), "0"));
 	ASSERT_EQ(0, sm_group_make(GROUP("b"), "1"));
-	START(&self->a, sm_part(ROOM, 85), 0, 0);
-	START(&self->b, sm_part(ROOM, 85), 1, 0);
-	ASSERT_EQ(0, sm_group_join(GROUP("a"), self->a.pid));
-	ASSERT_EQ(0, sm_group_join(GROUP("b"), self->b.pid));
-	ASSERT_EQ(0, sm_peer(&self->a, SM_ORD_FILL, 0, 1));
-	ASSERT_EQ(0, sm_peer(&self->b, SM_ORD_FILL, 1, 2));
+	START(a, sm_part(ROOM, 85), 0, 0);
+	START(b, sm_part(ROOM, 85), 1, 0);
+	ASSERT_EQ(0, sm_group_join(GROUP("a"), a->pid));
+	ASSERT_EQ(0, sm_group_join(GROUP("b"), b->pid));
+	ASSERT_EQ(0, sm_peer(a, SM_ORD_FILL, 0, 1));
+	ASSERT_EQ(0, sm_peer(b, SM_ORD_FILL, 1, 2));
+}
+
+static void cpusets_end(struct __test_metadata *_metadata, struct sm_peer *a,
+			struct sm_peer *b)
+{
+	EXPECT_EQ(0, sm_peer_stop(a));
+	EXPECT_EQ(0, sm_peer_stop(b));
+	EXPECT_TRUE(sm_group_remove(GROUP("a")));
+	EXPECT_TRUE(sm_group_remove(GROUP("b")));
+	EXPECT_TRUE(sm_v2_cpusets(false));
+}
+
+/* They change their nodes with each other, one after the other. */
+TEST_F(shapes, cpusets)
+{
+	CPUSETS_BEGIN(&self->a, &self->b);
 	quiet_begin(&self->q);
 	EXPECT_EQ(0, sm_group_set(GROUP("a"), "cpuset.mems", "1"));
 	EXPECT_EQ(0, sm_group_set(GROUP("b"), "cpuset.mems", "0"));
 	EXPECT_QUIET(&self->q);
 	EXPECT_HOME(&self->a, 1, 1);
 	EXPECT_HOME(&self->b, 0, 2);
-	EXPECT_EQ(0, sm_peer_stop(&self->a));
-	EXPECT_EQ(0, sm_peer_stop(&self->b));
-	EXPECT_TRUE(sm_group_remove(GROUP("a")));
-	EXPECT_TRUE(sm_group_remove(GROUP("b")));
-	EXPECT_TRUE(sm_v2_cpusets(false));
+	CPUSETS_END(&self->a, &self->b);
+}
+
+static pid_t set_mems(const char *group, const char *nodes)
+{
+	pid_t pid = sm_fork();
+
+	if (!pid)
+		_exit(sm_group_set(group, "cpuset.mems", nodes) ? 1 : 0);
+	return pid;
+}
+
+static bool ends_well(pid_t pid)
+{
+	int status = -1;
+
+	return waitpid(pid, &status, 0) == pid && !status;
+}
+
+/* The same by two writers at once; each of them returns to find its pages moved. */
+TEST_F(shapes, cpusets_at_once)
+{
+	pid_t one, two;
+
+	CPUSETS_BEGIN(&self->a, &self->b);
+	quiet_begin(&self->q);
+	one = set_mems(GROUP("a"), "1");
+	two = set_mems(GROUP("b"), "0");
+	EXPECT_TRUE(ends_well(one));
+	EXPECT_TRUE(ends_well(two));
+	/* What one had to leave is its debt for a moment */
+	EXPECT_TRUE(SM_WAIT(ON(&self->a, 1) == SM_PAGES(self->a.len) &&
+			    ON(&self->b, 0) == SM_PAGES(self->b.len)));
+	EXPECT_QUIET(&self->q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_HOME(&self->b, 0, 2);
+	CPUSETS_END(&self->a, &self->b);
 }
 
 /* Killed in the middle: all is intact, nothing is isolated, and another call ends it. */
@@ -455,6 +507,56 @@ TEST_F(shapes, rotation)
 	}
 }
 
+/* Watermarks that fragmentation raises, and CPUs' lists, as they are by default */
+TEST_F(shapes, as_booted)
+{
+	PAIR_BEGIN(&self->a, &self->b, sm_part(ROOM, 85));
+	sm_trim_pcp(false);
+	sm_boost(true);
+	EXCHANGE(&self->a, &self->b, 0);
+	EXCHANGE_AT_ONCE(&self->a, &self->b, 1, false);
+}
+
+/* A policy of two nodes, both full: room is made on either. */
+TEST_F(shapes, bound_to_two)
+{
+	struct sm_peer c;
+
+	START(&self->a, sm_part(ROOM, 85), 0, 1);
+	START(&self->b, sm_part(ROOM, 85), 1, 2);
+	START(&c, sm_part(ROOM, 85), 2, 3);
+	quiet_begin(&self->q);
+	EXPECT_EQ(0, sm_peer(&self->a, SM_ORD_MBIND, SM_NODE(1) | SM_NODE(2),
+			     MPOL_MF_MOVE_ALL | MPOL_MF_STRICT));
+	EXPECT_QUIET(&self->q);
+	EXPECT_INTACT(&self->a, SM_NODE(1) | SM_NODE(2), 1);
+	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
+	EXPECT_INTACT(&c, SM_NODE(0) | SM_NODE(2), 3);
+	EXPECT_ABOVE_LOW(1);
+	EXPECT_ABOVE_LOW(2);
+	EXPECT_EQ(0, sm_peer_stop(&c));
+}
+
+/* Tasks bound to a node that was exchanged go on faulting: nobody is killed. */
+TEST_F(shapes, no_oom_kill_afterwards)
+{
+	struct sm_peer more;
+	int i;
+
+	PAIR_BEGIN(&self->a, &self->b, sm_part(ROOM, 97));
+	EXCHANGE(&self->a, &self->b, 0);
+	ASSERT_EQ(0, sm_swap_off());
+	quiet_begin(&self->q);
+	START(&more, SM_MIB, 1, 0);
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, sm_peer(&more, SM_ORD_FILL, i % 2, 5 + i));
+		EXPECT_EQ(0, sm_peer(&more, SM_ORD_CHECK, 0, 5 + i));
+		ASSERT_EQ(0, sm_peer(&more, SM_ORD_FREE, 0, 0));
+	}
+	EXPECT_QUIET(&self->q);
+	EXPECT_EQ(0, sm_peer_stop(&more));
+}
+
 /* Whole nodes, as full as they get without kswapd */
 FIXTURE(whole)
 {
@@ -462,9 +564,24 @@ FIXTURE(whole)
 	size_t len;
 };
 
+FIXTURE_VARIANT(whole)
+{
+	enum sm_swap swap;
+};
+
+FIXTURE_VARIANT_ADD(whole, none)
+{
+	.swap = SM_SWAP_NONE,
+};
+
+FIXTURE_VARIANT_ADD(whole, disk)
+{
+	.swap = SM_SWAP_DISK,
+};
+
 FIXTURE_SETUP(whole)
 {
-	FULL_BEGIN(SM_SWAP_DISK, 0, 0);
+	FULL_BEGIN(variant->swap, 0, 0);
 	self->len = sm_part(sm_full_room(2), 97);
 	PAIR_BEGIN(&self->a, &self->b, self->len);
 }
@@ -477,6 +594,7 @@ FIXTURE_TEARDOWN(whole)
 TEST_F(whole, exchange)
 {
 	EXCHANGE(&self->a, &self->b, 0);
-	/* And back, at the same time */
+	/* And back, at the same time; and again while both write all the time */
 	EXCHANGE_AT_ONCE(&self->a, &self->b, 1, false);
+	EXCHANGE_AT_ONCE(&self->a, &self->b, 0, true);
 }

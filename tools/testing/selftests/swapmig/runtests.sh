@@ -74,6 +74,7 @@ libnuma		swapout	direct
 displace	default	gens
 displace_shapes	default	gens
 displace_busy	default	gens
+displace_limits	default	gens
 clients.sh	seed-moved	evict:moved	direct
 '
 

@@ -73,6 +73,8 @@ long sm_full_begin(int nodes, size_t room)
 	sync();
 	sm_write("/proc/sys/vm/drop_caches", "3");
 	sm_trim_pcp(true);
+	/* What is left shall hold huge pages; errors are for tests that want these */
+	sm_write("/proc/sys/vm/compact_memory", "1");
 	for (i = 0; i < nodes && ret >= 0; i++)
 		ret = sm_hog(i, sm_node_kib(i, "MemFree") * 1024 -
 				sm_room(i, "high") + room);

@@ -141,8 +141,12 @@ int sm_peer_start(struct sm_peer *p, void *buf, size_t len)
 	p->buf = buf;
 	p->len = len;
 	p->pid = sm_fork();
-	if (p->pid < 0)
-		return -errno;
+	if (p->pid < 0) {
+		p->pid = 0;
+		close(fds[0]);
+		close(fds[1]);
+		return -EAGAIN;
+	}
 	if (!p->pid) {
 		close(fds[0]);
 		peer_main(fds[1], buf, len);

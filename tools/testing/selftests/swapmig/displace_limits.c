@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests that displacement cannot serve in full: nobody may make way, the caller may
+ * not push, or there is less room than was asked for.  They end with an honest count.
+ */
+#include "swapmig_displace.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#define ROOM	(48 * SM_MIB)
+#define GROUP	SM_V2_ROOT "/swapmig-limits"
+
+/* It counts all that is left of a process on a node, a bit more than its buffer. */
+#define EXPECT_COUNTS(...) sm_expect_counts(_metadata, __VA_ARGS__)
+
+static void sm_expect_counts(struct __test_metadata *_metadata, long ret,
+			     const struct sm_peer *p, int node)
+{
+	EXPECT_LE(0, ret);
+	EXPECT_LE(ON(p, node), ret);
+	EXPECT_GE(ON(p, node) + 256, ret);
+}
+
+/* Nobody can make way. */
+FIXTURE(nobody)
+{
+	struct sm_peer bound, a;
+};
+
+FIXTURE_SETUP(nobody)
+{
+	FULL_BEGIN(SM_SWAP_NONE, 2, ROOM);
+	START(&self->bound, sm_part(ROOM, 85), 1, 2);
+	START(&self->a, sm_part(ROOM, 70), 0, 1);
+}
+
+FIXTURE_TEARDOWN(nobody)
+{
+	FULL_END(&self->bound, &self->a);
+}
+
+static long lru_pages(int node)
+{
+	return (sm_node_kib(node, "Active(anon)") + sm_node_kib(node, "Inactive(anon)") +
+		sm_node_kib(node, "Active(file)") + sm_node_kib(node, "Inactive(file)")) *
+	       1024 / (long)SM_PAGE;
+}
+
+/*
+ * What fits is placed; the rest is counted, after one look at all of the node, and
+ * another for the few others' pages there that are in use.
+ */
+#define EXPECT_NO_WAY(...) sm_expect_no_way(_metadata, __VA_ARGS__)
+
+static void sm_expect_no_way(struct __test_metadata *_metadata, struct sm_peer *a,
+			     struct sm_peer *bound)
+{
+	long scanned = COUNTER("scanned"), no_victim = COUNTER("no_victim");
+	long lru, ret;
+	struct quiet q;
+
+	quiet_begin(&q);
+	ret = MOVE(a, 0, 1);
+	EXPECT_LT(0, ret);
+	EXPECT_COUNTS(ret, a, 0);
+	EXPECT_QUIET(&q);
+	EXPECT_ABOVE_LOW(1);
+	EXPECT_INTACT(a, SM_NODE(0) | SM_NODE(1), 1);
+	EXPECT_HOME(bound, 1, 2);
+	lru = lru_pages(1);
+	EXPECT_GE(2 * lru + 1024, COUNTER("scanned") - scanned);
+	EXPECT_LT(no_victim, COUNTER("no_victim"));
+}
+
+TEST_F(nobody, bound_target)
+{
+	ASSERT_EQ(0, sm_peer(&self->bound, SM_ORD_MBIND, SM_NODE(1), 0));
+	EXPECT_NO_WAY(&self->a, &self->bound);
+}
+
+TEST_F(nobody, mlocked_target)
+{
+	ASSERT_EQ(0, sm_peer(&self->bound, SM_ORD_MLOCK, 0, 0));
+	EXPECT_NO_WAY(&self->a, &self->bound);
+}
+
+TEST_F(nobody, pinned_target)
+{
+	ASSERT_LE(0, sm_peer(&self->bound, SM_ORD_PIN, 0, 0));
+	EXPECT_NO_WAY(&self->a, &self->bound);
+}
+
+/* Without an engine after it the list never swaps; with one, no more than has to. */
+TEST_F(nobody, by_way_of_swap)
+{
+	long left, swapped;
+
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
+	ASSERT_EQ(0, sm_peer(&self->bound, SM_ORD_MBIND, SM_NODE(1), 0));
+	ASSERT_EQ(0, sm_write(SM_ENGINES, "direct displace"));
+	EXPECT_NO_WAY(&self->a, &self->bound);
+	left = ON(&self->a, 0);
+	ASSERT_EQ(0, sm_write(SM_ENGINES, "direct displace swapout"));
+	swapped = sm_vmstat("pswpout");
+	EXPECT_EQ(0, MOVE(&self->a, 0, 1));
+	swapped = sm_vmstat("pswpout") - swapped;
+	EXPECT_LT(0, swapped);
+	EXPECT_GE(left + 256, swapped);
+	EXPECT_EQ(0, ON(&self->a, 0));
+	EXPECT_HOME(&self->bound, 1, 2);
+	/* There is room for it again: it goes where it was sent */
+	EXPECT_EQ(0, sm_peer(&self->bound, SM_ORD_FREE, 0, 0));
+	EXPECT_EQ(0, sm_peer(&self->a, SM_ORD_TOUCH, 0, 0));
+	EXPECT_HOME(&self->a, 1, 1);
+}
+
+/* More than the node can hold: that is filled; others are no worse off. */
+TEST_F(nobody, too_large)
+{
+	struct sm_peer large;
+	struct quiet q;
+	long ret;
+
+	START(&large, sm_part(ROOM, 130), 2, 3);
+	quiet_begin(&q);
+	ret = MOVE(&large, 2, 1);
+	EXPECT_LT(0, ret);
+	EXPECT_COUNTS(ret, &large, 2);
+	EXPECT_QUIET(&q);
+	EXPECT_ABOVE_LOW(1);
+	EXPECT_LT(SM_PAGES(sm_part(ROOM, 90)), ON(&large, 1));
+	EXPECT_INTACT(&large, SM_NODE(1) | SM_NODE(2), 3);
+	EXPECT_INTACT(&self->bound, SM_NODE(1) | SM_NODE(2), 2);
+	EXPECT_HOME(&self->a, 0, 1);
+	EXPECT_EQ(0, sm_peer_stop(&large));
+}
+
+/* Without CAP_SYS_NICE others' pages stay; one's own need not. */
+TEST_F(nobody, unprivileged)
+{
+	struct sm_peer own;
+	struct quiet q;
+	long ret;
+
+	START(&own, SM_MIB, 0, 3);
+	ASSERT_EQ(0, sm_peer(&self->a, SM_ORD_DROP_ROOT, 0, 0));
+	ASSERT_EQ(0, sm_peer(&own, SM_ORD_DROP_ROOT, 0, 0));
+	quiet_begin(&q);
+	ret = sm_peer_migrate(&own, self->a.pid, SM_NODE(0), SM_NODE(1));
+	EXPECT_LT(0, ret);
+	EXPECT_COUNTS(ret, &self->a, 0);
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(&self->bound, 1, 2);
+	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
+
+	/* It is the same by the other calls, of its own pages */
+	EXPECT_EQ(-EIO, sm_peer(&self->a, SM_ORD_MBIND, SM_NODE(1),
+				MPOL_MF_MOVE | MPOL_MF_STRICT));
+	EXPECT_EQ(0, sm_peer(&self->a, SM_ORD_MBIND, 0, 0));
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(&self->bound, 1, 2);
+	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
+
+	ASSERT_EQ(0, sm_peer(&self->bound, SM_ORD_DROP_ROOT, 0, 0));
+	EXPECT_EQ(0, sm_peer_migrate(&own, self->a.pid, SM_NODE(0), SM_NODE(1)));
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_INTACT(&self->bound, SM_NODE(0) | SM_NODE(1), 2);
+	EXPECT_EQ(0, sm_peer_stop(&own));
+}
+
+/* In a memory cgroup without CAP_SYS_NICE: those of the group may be pushed. */
+TEST_F(nobody, unprivileged_in_a_group)
+{
+	struct sm_peer own, mate;
+	struct quiet q;
+	long ret;
+
+	ASSERT_EQ(0, sm_write(SM_V2_ROOT "/cgroup.subtree_control", "+memory"));
+	ASSERT_EQ(0, mkdir(GROUP, 0755));
+	/* Half of what is on node 1 is another group's */
+	ASSERT_EQ(0, sm_peer_part(&self->bound, sm_part(ROOM, 45), sm_part(ROOM, 40)));
+	EXPECT_EQ(0, sm_peer(&self->bound, SM_ORD_FREE, 0, 0));
+	ASSERT_EQ(0, sm_peer_part(&self->bound, 0, sm_part(ROOM, 45)));
+	self->bound.len = sm_part(ROOM, 45);
+	START(&mate, sm_part(ROOM, 40), 1, 0);
+	START(&own, SM_MIB, 0, 3);
+	ASSERT_EQ(0, sm_group_join(GROUP, mate.pid));
+	ASSERT_EQ(0, sm_group_join(GROUP, own.pid));
+	ASSERT_EQ(0, sm_peer(&mate, SM_ORD_FILL, 1, 4));
+	ASSERT_EQ(0, sm_peer(&self->a, SM_ORD_DROP_ROOT, 0, 0));
+	ASSERT_EQ(0, sm_peer(&self->bound, SM_ORD_DROP_ROOT, 0, 0));
+	ASSERT_EQ(0, sm_peer(&mate, SM_ORD_DROP_ROOT, 0, 0));
+	ASSERT_EQ(0, sm_peer(&own, SM_ORD_DROP_ROOT, 0, 0));
+	quiet_begin(&q);
+	ret = sm_peer_migrate(&own, self->a.pid, SM_NODE(0), SM_NODE(1));
+	EXPECT_COUNTS(ret, &self->a, 0);
+	EXPECT_QUIET(&q);
+	EXPECT_LT(SM_PAGES(mate.len) / 2, ON(&mate, 0));
+	EXPECT_INTACT(&mate, SM_NODE(0) | SM_NODE(1), 4);
+	EXPECT_HOME(&self->bound, 1, 2);
+	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
+	EXPECT_EQ(0, sm_peer_stop(&mate));
+	EXPECT_EQ(0, sm_peer_stop(&own));
+	EXPECT_TRUE(sm_group_remove(GROUP));
+	EXPECT_EQ(0, sm_write(SM_V2_ROOT "/cgroup.subtree_control", "-memory"));
+}
+
+/* Tasks bound to the full target go on faulting: nobody is killed, also not later. */
+TEST_F(nobody, no_oom_kill)
+{
+	struct sm_peer more;
+	long killed = sm_vmstat("oom_kill");
+	int i;
+
+	ASSERT_EQ(0, sm_peer(&self->bound, SM_ORD_MBIND, SM_NODE(1), 0));
+	START(&more, SM_MIB, 1, 0);
+	EXPECT_LT(0, MOVE(&self->a, 0, 1));
+	/* Filling is done by a task that is bound to the node */
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, sm_peer(&more, SM_ORD_FILL, 1, 5 + i));
+		EXPECT_EQ(0, sm_peer(&more, SM_ORD_CHECK, 0, 5 + i));
+		ASSERT_EQ(0, sm_peer(&more, SM_ORD_FREE, 0, 0));
+	}
+	EXPECT_EQ(killed, sm_vmstat("oom_kill"));
+	EXPECT_EQ(0, sm_peer_stop(&more));
+	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
+	EXPECT_HOME(&self->bound, 1, 2);
+}

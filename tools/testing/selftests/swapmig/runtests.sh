@@ -56,26 +56,27 @@ migrate		swapout	mglru	direct	default
 mbind		swapout	direct	default
 kinds_anon	swapout	mglru	direct	default
 kinds_file	swapout	direct	default
-kinds_thp	evict	direct-mthp_from_zram
-move_pages	evict	direct
+kinds_thp	evict	direct-mthp_from_zram	default-mthp_from_zram
+move_pages	evict	direct	default
 visible		swapout	direct-by_swap
 swapdev		swapout
 forward		swapout	mglru
 forward_life	swapout
-elsewhere	swapout	direct
-memcg		swapout	direct
-nomem		swapout	direct
-cpuset		swapout	direct
-cpuset_busy	seed	direct
-interrupt	swapout	direct
-waits		seed	direct
+elsewhere	swapout	direct	default
+memcg		swapout	direct	default
+nomem		swapout	direct	default
+cpuset		swapout	direct	default
+cpuset_busy	seed	direct	default
+interrupt	swapout	direct	default
+waits		seed	direct	default
 stress		seed	mglru:at_once	direct	default:at_once
-libnuma		swapout	direct
+libnuma		swapout	direct	default
 displace	default	gens
 displace_shapes	default	gens
 displace_busy	default	gens
 displace_limits	default	gens
-clients.sh	seed-moved	evict:moved	direct
+displace_victims	default	gens
+clients.sh	seed-moved	evict:moved	direct	default
 '
 
 say()

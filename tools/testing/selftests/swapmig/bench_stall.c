@@ -50,19 +50,21 @@ struct shared {
 	int phase;			/* that is wanted */
 	int at;				/* that the thread is in */
 	int writes;			/* percent */
+	bool elsewhere;			/* it touches memory that does not move */
 	unsigned long limit;		/* cycles */
 	struct phase phases[NR_PHASES];
 };
 
 enum mover {
 	CALL_MIGRATE_PAGES,
+	CALL_ELSEWHERE,
 	CALL_MBIND,
 	CALL_MOVE_PAGES,
 	CALL_CPUSET,
 };
 
 static const char * const call_names[] = {
-	"migrate_pages", "mbind", "move_pages", "cpuset",
+	"migrate_pages", "migrate_pages (thread elsewhere)", "mbind", "move_pages", "cpuset",
 };
 
 static unsigned int bucket(unsigned long cycles)
@@ -114,6 +116,7 @@ static void touch(struct shared *s, struct phase *ph, char *buf, size_t len, int
 struct toucher {
 	struct shared *s;
 	char *buf;
+	char *other;
 	size_t len;
 };
 
@@ -130,7 +133,8 @@ static void *toucher_run(void *arg)
 		if (want == IDLE)
 			usleep(200);
 		else
-			touch(s, &s->phases[want], t->buf, t->len, want);
+			touch(s, &s->phases[want], s->elsewhere ? t->other : t->buf,
+			      t->len, want);
 	}
 	return NULL;
 }
@@ -168,14 +172,18 @@ static void pages_prepare(struct pages *p, char *buf, size_t len)
 
 static void process_run(int in, int out, struct shared *s, char *buf)
 {
-	struct toucher t = { .s = s, .len = SIZE, .buf = buf };
+	struct toucher t = { .s = s, .len = SIZE, .buf = buf, .other = sm_map(SIZE) };
 	struct pages pages;
 	pthread_t thread;
 	struct order o;
 	long ret = 0;
 
 	pages_prepare(&pages, buf, t.len);
+	if (!t.other)
+		bench_die("no memory");
 	sm_fill_on(t.buf, t.len, 1, 0);
+	if (s->elsewhere)
+		sm_fill_on(t.other, t.len, 1, 2);
 	sm_run_on_node(0);
 	if (pthread_create(&thread, NULL, toucher_run, &t))
 		bench_die("no thread");
@@ -207,7 +215,7 @@ struct target {
 	char *buf;
 };
 
-static void target_start(struct target *t)
+static void target_start(struct target *t, bool elsewhere)
 {
 	int in[2], out[2];
 	long ret;
@@ -217,6 +225,7 @@ static void target_start(struct target *t)
 	if (!t->s || !t->buf || madvise(t->buf, SIZE, MADV_NOHUGEPAGE) || pipe(in) ||
 	    pipe(out))
 		bench_die("no memory, or no pipe");
+	t->s->elsewhere = elsewhere;
 	t->node = 0;
 	t->pid = sm_fork();
 	if (!t->pid) {
@@ -249,6 +258,7 @@ static long target_call(struct target *t, enum mover call, int to)
 
 	switch (call) {
 	case CALL_MIGRATE_PAGES:
+	case CALL_ELSEWHERE:
 		return sm_migrate(t->pid, SM_NODE(t->node), SM_NODE(to));
 	case CALL_CPUSET:
 		return sm_group_set(GROUP, "cpuset.mems", mems);
@@ -360,7 +370,7 @@ static void stall(enum mover call, int writes, const int *batches, int nr)
 	struct target t;
 	int i, round;
 
-	target_start(&t);
+	target_start(&t, call == CALL_ELSEWHERE);
 	if (call == CALL_CPUSET &&
 	    (!sm_v2_cpusets(true) || sm_group_make(GROUP, "0") ||
 	     sm_group_join(GROUP, t.pid)))
@@ -410,7 +420,8 @@ int bench_stall(void)
 		if (bench_small)
 			break;
 	}
-	for (call = CALL_MBIND; call <= CALL_CPUSET; call++)
+	/* What is due to interrupts alone comes first */
+	for (call = CALL_ELSEWHERE; call <= CALL_CPUSET; call++)
 		stall(call, 10, two, 2);
 	return 0;
 }

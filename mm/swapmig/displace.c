@@ -410,7 +410,7 @@ static bool displace_crowded(struct swapmig_goal *goal)
 		displace_forget(push);
 		return displace_drain_room(goal) || displace_wait(goal);
 	}
-	return (stayed[SWAPMIG_RACED] || stayed[SWAPMIG_WRITEBACK]) &&
+	return (goal->held || stayed[SWAPMIG_WRITEBACK]) &&
 	       displace_naps(goal, min(naps, DISPLACE_CROWDED_HAND));
 }
 

@@ -141,7 +141,7 @@ void swapmig_putback(struct list_head *folios)
  * swapmig_unlisted - how many pages are of a sort that is on no LRU list?
  * @vma:	an area, not of hugetlbfs
  * @start:	first address
- * @end:	address after the last one, in the same page table
+ * @end:	address after the last one; what is in another page table is not counted
  * @nodes:	only those on these
  *
  * Drivers map such pages.  Any other that cannot be isolated is so because somebody
@@ -161,6 +161,7 @@ long swapmig_unlisted(struct vm_area_struct *vma, unsigned long start,
 
 	if (!pmd)
 		return 0;
+	end = pmd_addr_end(start, end);
 	first = pte_offset_map_lock(vma->vm_mm, pmd, start, &ptl);
 	if (!first)
 		return 0;

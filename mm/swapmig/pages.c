@@ -327,18 +327,22 @@ static bool pages_stuck(const struct swapmig_pages *sp, const void __user *addr)
 	       (unsigned long)addr < sp->stuck.end;
 }
 
-/* Has somebody else a page in hand that cannot be isolated?  Then nap. */
-static bool pages_in_hand(struct swapmig_pages *sp, const void __user *p, int ret)
+/*
+ * Has somebody else a page in hand that cannot be isolated?  Then nap.  Returns 1 if it
+ * is to be tried once more, 0 if not, or an errno that ends the call.
+ */
+static int pages_in_hand(struct swapmig_pages *sp, const void __user *p, int ret)
 {
 	struct vm_area_struct *vma;
 	unsigned long addr;
+	int err;
 
 	if ((ret != -EBUSY && ret != -ENOENT) || !sp->goal.quiet ||
 	    sp->naps >= PAGES_NAPS_IN_ALL)
-		return false;
+		return 0;
 	vma = pages_vma(sp, p, &addr);
 	if (IS_ERR(vma))
-		return false;
+		return 0;
 	if (ret == -ENOENT)
 		ret = swapmig_absent(vma, addr);
 	else if (is_vm_hugetlb_page(vma) ||
@@ -346,10 +350,11 @@ static bool pages_in_hand(struct swapmig_pages *sp, const void __user *p, int re
 		ret = 0;
 	mmap_read_unlock(sp->mm);
 	if (ret != -EBUSY && ret != -EAGAIN)
-		return false;
+		return 0;
 	/* Others may need what is queued */
-	if (sp->nr && pages_flush(sp))
-		return false;
+	err = sp->nr ? pages_flush(sp) : 0;
+	if (err)
+		return err;
 	sp->naps++;
 	return swapmig_nap(&sp->goal);
 }
@@ -388,8 +393,14 @@ static int pages_one(struct swapmig_pages *sp, unsigned long i,
 			return pages_store(sp, i, sp->stuck.status);
 		ret = pages_add(sp, addr, i);
 	}
-	for (naps = 0; naps < PAGES_NAPS && pages_in_hand(sp, addr, ret); naps++)
+	for (naps = 0; naps < PAGES_NAPS; naps++) {
+		err = pages_in_hand(sp, addr, ret);
+		if (err < 0)
+			return err;
+		if (!err)
+			break;
 		ret = pages_add(sp, addr, i);
+	}
 	return ret > 0 ? 0 : pages_store(sp, i, ret ?: node);
 }
 

@@ -94,12 +94,15 @@ static void window_interleave(struct swapmig_request *req,
 }
 
 /* Returns how much around @addr is known to have no page table, 0 if that has one */
-static unsigned long window_hole(struct mm_struct *mm, unsigned long addr)
+static unsigned long window_hole(struct vm_area_struct *vma, unsigned long addr)
 {
-	pmd_t *pmd = mm_find_pmd(mm, addr);
+	pmd_t *pmd = mm_find_pmd(vma->vm_mm, addr);
 
 	if (!pmd)
 		return PUD_SIZE;
+	/* Devices and DAX may have a leaf there, and not a table of these */
+	if (!vma_migratable(vma))
+		return 0;
 	return pmd_none(pmdp_get_lockless(pmd)) ? PMD_SIZE : 0;
 }
 
@@ -112,9 +115,11 @@ static unsigned long window_start(struct vm_area_struct *vma, unsigned long addr
 				  unsigned long end)
 {
 	unsigned long hole;
+	int steps;
 
-	while (addr < end && !is_vm_hugetlb_page(vma) &&
-	       (hole = window_hole(vma->vm_mm, addr))) {
+	/* Not too many of them, as the mmap lock is held */
+	for (steps = 0; steps < SWAPMIG_WINDOW && addr < end &&
+	     !is_vm_hugetlb_page(vma) && (hole = window_hole(vma, addr)); steps++) {
 		unsigned long next = window_end(addr, end, hole);
 		unsigned long index = linear_page_index(vma, addr);
 
@@ -212,8 +217,8 @@ static unsigned long window_look(struct swapmig_request *req, unsigned long addr
 		swapmig_walk_swapped(vma, addr, end, &sw);
 	if (req->queue)
 		ret = req->queue(req->mm, addr, end, &req->sources, flags, folios);
-	if (ret > 0 && swapmig_quiet(&req->goal) && !is_vm_hugetlb_page(vma) &&
-	    ret > swapmig_unlisted(vma, addr, end, &req->sources))
+	if (sw.failed || (ret > 0 && swapmig_quiet(&req->goal) && !is_vm_hugetlb_page(vma) &&
+			  ret > swapmig_unlisted(vma, addr, end, &req->sources)))
 		req->goal.held = true;
 
 	ret = max(ret, 0L) + sw.failed;

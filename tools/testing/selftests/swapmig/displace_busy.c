@@ -46,8 +46,12 @@ FIXTURE_TEARDOWN(displace_busy)
 
 static void expect_apart(struct __test_metadata *_metadata, struct pair *p, int at)
 {
+	int status = 0;
+
 	EXPECT_EQ(0, kill(p->compacts, SIGKILL));
-	EXPECT_EQ(p->compacts, waitpid(p->compacts, NULL, 0));
+	EXPECT_EQ(p->compacts, waitpid(p->compacts, &status, 0));
+	/* It has not given up before */
+	EXPECT_TRUE(WIFSIGNALED(status));
 	EXPECT_LT(p->compacted, sm_vmstat("compact_isolated"));
 	EXPECT_QUIET(&p->q);
 	EXPECT_HOME(&p->a, at, 1);

@@ -38,6 +38,9 @@ FIXTURE_SETUP(nobody)
 FIXTURE_TEARDOWN(nobody)
 {
 	FULL_END(&self->bound, &self->a);
+	/* Of a test that ended early */
+	sm_group_remove(GROUP);
+	sm_write(SM_V2_ROOT "/cgroup.subtree_control", "-memory");
 }
 
 static long lru_pages(int node)

@@ -67,13 +67,11 @@ static int direct_passes(struct list_head *folios, struct swapmig_goal *goal,
 	return min(ret, 0);
 }
 
-/* No more than there is room for, because nobody will reclaim any */
-static int direct_quiet(struct list_head *folios, struct swapmig_goal *goal)
+/* Takes off the list what there is no room for */
+static void direct_beyond(struct list_head *folios, struct list_head *beyond,
+			  unsigned long room, unsigned long large)
 {
-	unsigned long large, room = swapmig_room(goal, &large);
 	struct folio *folio, *next;
-	LIST_HEAD(beyond);
-	int ret;
 
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		unsigned long pages = folio_nr_pages(folio);
@@ -82,8 +80,20 @@ static int direct_quiet(struct list_head *folios, struct swapmig_goal *goal)
 		if (pages <= room && (pages == 1 || pages <= large))
 			room -= pages;
 		else
-			list_move_tail(&folio->lru, &beyond);
+			list_move_tail(&folio->lru, beyond);
 	}
+}
+
+/* No more than there is room for, because nobody will reclaim any */
+static int direct_quiet(struct list_head *folios, struct swapmig_goal *goal)
+{
+	unsigned long large, room = swapmig_room(goal, &large);
+	LIST_HEAD(beyond);
+	int ret;
+
+	/* With plenty of room there is no need to look at each */
+	if (large >> MAX_PAGE_ORDER < goal->batch)
+		direct_beyond(folios, &beyond, room, large);
 	ret = direct_passes(folios, goal, swapmig_alloc_quiet, (unsigned long)goal);
 	if (!list_empty(&beyond))
 		ret = -ENOMEM;

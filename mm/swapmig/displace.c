@@ -26,7 +26,7 @@
 
 /*
  * Naps for other requests: in a row while none of them places a page, the same when
- * all of them only wait, and in all while this one does not place one.
+ * all of them only wait, and in all, beside one for each page that this one places.
  */
 #define DISPLACE_NAP		max(HZ / 100, 1)
 #define DISPLACE_NAPS		(10 * HZ / DISPLACE_NAP)
@@ -44,16 +44,17 @@
 /* Pages that get room for each that is to move, until it is plain that others undo it */
 #define DISPLACE_UNDONE		2
 
-/* Naps before such a sweep; twice as many each time, until so many */
+/* Most naps before such a sweep */
 #define DISPLACE_CROWDED_ROOM	64
 #define DISPLACE_CROWDED_HAND	8
 #define DISPLACE_HELD_NAPS	64
 
 /*
- * Looks at all of a node because others got on, and one more for so many pages that
- * this one placed.
+ * Looks at all of a node because others got on, the same if it is for a sweep more,
+ * and one for so many pages that this one placed.
  */
 #define DISPLACE_RESCANS	8
+#define DISPLACE_RESCANS_SWEEP	40
 #define DISPLACE_RESCANS_EACH	2048
 
 /*
@@ -153,11 +154,8 @@ static long displace_portion(const struct swapmig_goal *goal, int nid, int to,
 {
 	const struct swapmig_push *push = &goal->push;
 	long have = swapmig_node_room(nid), batch = goal->batch;
-	long asked, budget;
+	long budget = DISPLACE_BUDGET * push->asked + push->lacked - push->displaced;
 
-	/* What could not be isolated at first has not been asked for */
-	asked = max_t(long, push->asked, push->got + pages);
-	budget = DISPLACE_BUDGET * asked + push->lacked - push->displaced;
 	*room = swapmig_node_room(to);
 	/* There is a hole: it has to rotate first */
 	if (have >= batch && *room < batch)
@@ -184,7 +182,6 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 		LIST_HEAD(move);
 		LIST_HEAD(drop);
 
-		scan->way = goal->push.displaced;
 		taken = swapmig_victims_isolate(scan, portion, room, &move, &drop);
 		if (!taken)
 			break;
@@ -247,6 +244,12 @@ static unsigned long displace_make_room(struct swapmig_goal *goal,
 	return left;
 }
 
+static void displace_drain_nodes(struct swapmig_push *push, const nodemask_t *nodes)
+{
+	nodes_or(push->drained, push->drained, *nodes);
+	swapmig_drain_nodes(nodes);
+}
+
 /*
  * Other CPUs may sit on what nodes have free.  Once is enough for so many pages that
  * are placed.
@@ -264,15 +267,14 @@ static bool displace_drain(struct swapmig_goal *goal, int from)
 	nodes_andnot(nodes, nodes, push->drained);
 	if (nodes_empty(nodes))
 		return false;
-	nodes_or(push->drained, push->drained, nodes);
-	swapmig_drain_nodes(&nodes);
+	displace_drain_nodes(push, &nodes);
 	return true;
 }
 
 /* Is there room, with what all CPUs have in hand? */
-static bool displace_drain_room(const struct swapmig_goal *goal)
+static bool displace_drain_room(struct swapmig_goal *goal)
 {
-	swapmig_drain_nodes(&goal->nodes);
+	displace_drain_nodes(&goal->push, &goal->nodes);
 	return swapmig_room(goal, NULL);
 }
 
@@ -289,6 +291,15 @@ static void displace_forget(struct swapmig_push *push)
 	push->leaving = false;
 }
 
+/* The same, if a look at all of a node, which is dear, is due */
+static void displace_rescan(struct swapmig_push *push, unsigned int most)
+{
+	if (push->rescans >= most + push->got / DISPLACE_RESCANS_EACH)
+		return;
+	push->rescans++;
+	displace_forget(push);
+}
+
 /**
  * swapmig_displace_end - leave the nodes of a request as one would find them
  * @goal:	the goal of a request that ends
@@ -298,7 +309,7 @@ static void displace_forget(struct swapmig_push *push)
 void swapmig_displace_end(struct swapmig_goal *goal)
 {
 	displace_forget(&goal->push);
-	if (goal->push.asked || goal->push.displaced)
+	if (goal->quiet && (goal->push.asked || goal->push.displaced))
 		swapmig_drain_nodes(&goal->were);
 }
 
@@ -311,8 +322,9 @@ void swapmig_displace_end(struct swapmig_goal *goal)
  * @goal:	its goal
  * @pages:	pages that were placed
  */
-void swapmig_placed(const struct swapmig_goal *goal, unsigned long pages)
+void swapmig_placed(struct swapmig_goal *goal, unsigned long pages)
 {
+	goal->push.placed += pages;
 	if (goal->quiet)
 		atomic_long_add(pages, &displace_left[goal->from == NUMA_NO_NODE ?
 						      MAX_NUMNODES : goal->from]);
@@ -345,9 +357,14 @@ bool swapmig_nap(struct swapmig_goal *goal)
 	return !fatal_signal_pending(current);
 }
 
-/* Returns false if that is no use any more */
-static bool displace_naps(struct swapmig_goal *goal, int naps)
+/*
+ * Naps before the @nth sweep more: twice as many each time, until @most.  Returns false
+ * if that is no use any more.
+ */
+static bool displace_naps(struct swapmig_goal *goal, int nth, int most)
 {
+	int naps = nth < ilog2(most) ? 1 << nth : most;
+
 	while (naps-- > 0)
 		if (!swapmig_nap(goal))
 			return false;
@@ -360,7 +377,7 @@ static void displace_got(struct swapmig_push *push, unsigned long pages)
 	push->got += pages;
 	if (push->got > DISPLACE_UNDONE * push->asked)
 		return;
-	push->naps = 0;
+	push->naps -= min_t(unsigned long, push->naps, pages);
 	push->crowded = 0;
 	push->vain = false;
 }
@@ -398,20 +415,18 @@ static bool displace_crowded(struct swapmig_goal *goal)
 {
 	const unsigned long *stayed = goal->tally.stayed;
 	struct swapmig_push *push = &goal->push;
-	int naps;
+	int nth = push->crowded++;
 
-	if (push->crowded++ >= DISPLACE_CROWDED)
+	if (nth >= DISPLACE_CROWDED)
 		return false;
-	naps = 1 << min(push->crowded, 8);
 	if (stayed[SWAPMIG_NO_ROOM] && !push->vain && swapmig_run_vacated(goal)) {
-		/* A look at all of a node is dear */
-		if (!displace_naps(goal, min(naps, DISPLACE_CROWDED_ROOM) - 1))
+		if (!displace_naps(goal, nth, DISPLACE_CROWDED_ROOM))
 			return false;
-		displace_forget(push);
+		displace_rescan(push, DISPLACE_RESCANS_SWEEP);
 		return displace_drain_room(goal) || displace_wait(goal);
 	}
 	return (goal->held || stayed[SWAPMIG_WRITEBACK]) &&
-	       displace_naps(goal, min(naps, DISPLACE_CROWDED_HAND));
+	       displace_naps(goal, nth + 1, DISPLACE_CROWDED_HAND);
 }
 
 /**
@@ -434,7 +449,7 @@ bool swapmig_crowded(struct swapmig_goal *goal)
 		return displace_crowded(goal);
 	if (!goal->held || push->held++ >= DISPLACE_HELD)
 		return false;
-	return displace_naps(goal, min(1 << push->held, DISPLACE_HELD_NAPS));
+	return displace_naps(goal, push->held, DISPLACE_HELD_NAPS);
 }
 
 /* Returns the number of pages that need room */
@@ -443,7 +458,6 @@ static unsigned long displace_ask(struct list_head *folios,
 				  struct displace_need *need)
 {
 	nodemask_t nodes = NODE_MASK_NONE;
-	long room = LONG_MIN;
 	struct folio *folio;
 	int nid;
 
@@ -460,10 +474,9 @@ static unsigned long displace_ask(struct list_head *folios,
 		need->large = max(need->large, pages);
 	}
 	for_each_node_mask(nid, nodes)
-		if (swapmig_node_room(nid) > room) {
-			room = swapmig_node_room(nid);
+		if (need->from == NUMA_NO_NODE ||
+		    swapmig_node_room(nid) > swapmig_node_room(need->from))
 			need->from = nid;
-		}
 	if (need->large > 1UL << PAGE_ALLOC_COSTLY_ORDER)
 		need->more = 2 * need->large;
 	return need->pages;
@@ -496,43 +509,44 @@ static bool displace_nobody(struct swapmig_goal *goal)
 {
 	if (goal->soft || !goal->push.leaving || !displace_wait(goal))
 		return false;
-	/* A look at all of a node is dear: who got on may have left room */
-	if (!swapmig_room(goal, NULL) &&
-	    goal->push.rescans < DISPLACE_RESCANS + goal->push.got / DISPLACE_RESCANS_EACH) {
-		goal->push.rescans++;
-		displace_forget(&goal->push);
-	}
+	/* Who got on may have left room */
+	if (!swapmig_room(goal, NULL))
+		displace_rescan(&goal->push, DISPLACE_RESCANS);
 	return true;
 }
 
-/**
- * swapmig_displace - engine "displace": make room, then let the kernel migrate
- * @folios:	isolated folios; those that stayed afterwards
- * @goal:	where they are to go; what it knows of the nodes is updated
- *
- * Context: process; no locks held.  Sleeps.  Ends early when a fatal signal is
- * pending.
- * Return: 0; or -ENOMEM, without room for all of them.
+/*
+ * What of @folios left the list, of @asked pages that need room, which are updated.
+ * One that was pinned meanwhile needs none, but has not been placed.
  */
-int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
+static unsigned long displace_placed(struct list_head *folios,
+				     const struct swapmig_goal *goal,
+				     struct displace_need *need, unsigned long pages)
+{
+	unsigned long asked = need->pages, left = displace_ask(folios, goal, need);
+
+	if (left >= asked)
+		return 0;
+	return min(asked - left, pages - swapmig_count_pages(folios));
+}
+
+/* Few at a time, as each attempt looks at all of them.  Returns as swapmig_displace(). */
+static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 {
 	struct displace_need need;
-	unsigned long left;
 	int tries = 0;
 
-	left = displace_ask(folios, goal, &need);
-	if (goal->first)
-		goal->push.asked += left;
-	while (left && tries < DISPLACE_TRIES && !fatal_signal_pending(current)) {
-		unsigned long before = left, made = 0;
+	displace_ask(folios, goal, &need);
+	while (need.pages && tries < DISPLACE_TRIES && !fatal_signal_pending(current)) {
+		unsigned long pages = swapmig_count_pages(folios), made = 0;
 
 		if (!displace_enough(goal, &need))
 			made = displace_make_room(goal, &need);
-		swapmig_batches(folios, goal, swapmig_direct);
-		left = displace_ask(folios, goal, &need);
-		if (left < before) {
-			swapmig_placed(goal, before - left);
-			displace_got(&goal->push, before - left);
+		swapmig_direct(folios, goal);
+		pages = displace_placed(folios, goal, &need, pages);
+		if (pages) {
+			swapmig_placed(goal, pages);
+			displace_got(&goal->push, pages);
 			tries = 0;
 			continue;
 		}
@@ -549,8 +563,26 @@ int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
 			break;
 		tries = 0;
 	}
-	if (!left)
-		return 0;
-	swapmig_count_no_victim(left);
-	return -ENOMEM;
+	return need.pages ? -ENOMEM : 0;
+}
+
+/**
+ * swapmig_displace - engine "displace": make room, then let the kernel migrate
+ * @folios:	isolated folios; those that stayed afterwards
+ * @goal:	where they are to go; what it knows of the nodes is updated
+ *
+ * Context: process; no locks held.  Sleeps.  Ends early when a fatal signal is
+ * pending.
+ * Return: 0; or -ENOMEM, without room for all of them.
+ */
+int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
+{
+	struct displace_need need;
+	int err;
+
+	swapmig_asks(goal, swapmig_count_pages(folios));
+	err = swapmig_batches(folios, goal, displace_batch);
+	if (err)
+		swapmig_count_no_victim(displace_ask(folios, goal, &need));
+	return err;
 }

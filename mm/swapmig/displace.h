@@ -18,7 +18,7 @@ struct swapmig_goal;
 
 /* victims.c: where the search for those that make way on a node stands */
 struct swapmig_scan {
-	const struct mm_struct *mm;	/* asks for room */
+	const struct swapmig_goal *goal;	/* asks for room */
 	int nid;
 	int to;
 	struct mem_cgroup *own;		/* if @confined, the one whose folios may move */
@@ -29,7 +29,6 @@ struct swapmig_scan {
 	int list;			/* of that sort, in the present cgroup */
 	bool running;
 	bool confined;			/* only folios that are charged to @own move */
-	bool soft;			/* the request only prefers the node */
 	bool any;			/* also what is warm, for this once */
 	bool inside;			/* a stage has begun, and is at @memcg */
 	bool end;			/* of the list has been reached */
@@ -38,12 +37,12 @@ struct swapmig_scan {
 	bool leaving;			/* some are about to be moved elsewhere */
 	unsigned long turn;		/* pages looked at since @first */
 	unsigned long size;		/* of the list, or more, as it began */
+	unsigned long placed;		/* pages that the request had then */
 	long room;			/* that the other node has */
 	unsigned long blocked;		/* pages that would go, but for that */
 	unsigned long scanned;		/* pages looked at in all */
 	unsigned long since;		/* the same when the lap began */
 	unsigned long pried;		/* of these, others', in all searches */
-	unsigned long way;		/* pages that made way for the request */
 	unsigned long vain;		/* pages of this lap that a later one may take */
 	unsigned long found;		/* pages of this lap that made way */
 };
@@ -58,19 +57,20 @@ struct swapmig_scan {
  * @dry:	nodes on which nobody can make way to @dry_to
  * @dry_to:	node
  * @leaving:	others are about to move some that cannot
- * @asked:	pages for which room was to be made
+ * @asked:	pages for which room was to be made, or that could not be isolated at first
  * @lacked:	pages that their nodes lacked before, for which others have to go as well
  * @met:	nodes that were asked for what they lack
  * @displaced:	pages that made way for them
  * @pried:	pages of others that were looked at
- * @got:	pages that were placed into the room they left
+ * @placed:	pages that were placed by any engine, but for those that swap
+ * @got:	of these, pages that were placed into room that was made
+ * @drained_at:	the same when @drained began
+ * @drained:	nodes to which all CPUs have returned their free pages
  * @rescans:	looks at all of a node, for others have got on
  * @crowded:	sweeps for other requests' sake, since it got on
  * @held:	sweeps for what somebody else had in hand
- * @naps:	since it got on
- * @vain:	it was no use to wait for them, since then
- * @drained:	nodes to which all CPUs have returned their free pages
- * @drained_at:	@got when that began
+ * @naps:	for others, less one for each page that it placed since
+ * @vain:	it was no use to wait for them, since it got on
  */
 struct swapmig_push {
 	struct swapmig_scan scans[SWAPMIG_SCANS];
@@ -83,14 +83,15 @@ struct swapmig_push {
 	nodemask_t met;
 	unsigned long displaced;
 	unsigned long pried;
-	unsigned int got;
+	unsigned long placed;
+	unsigned long got;
+	unsigned long drained_at;
+	nodemask_t drained;
 	unsigned int rescans;
 	int crowded;
 	int held;
 	int naps;
 	bool vain;
-	nodemask_t drained;
-	unsigned int drained_at;
 };
 
 #ifdef CONFIG_SWAPMIG_DISPLACE
@@ -187,7 +188,7 @@ unsigned int swapmig_run_look(const struct swapmig_scan *scan,
 /* displace.c: the engine                                                     */
 /* ------------------------------------------------------------------------- */
 
-void swapmig_placed(const struct swapmig_goal *goal, unsigned long pages);
+void swapmig_placed(struct swapmig_goal *goal, unsigned long pages);
 bool swapmig_nap(struct swapmig_goal *goal);
 bool swapmig_crowded(struct swapmig_goal *goal);
 void swapmig_displace_end(struct swapmig_goal *goal);
@@ -217,8 +218,7 @@ static inline void swapmig_run_end(struct swapmig_goal *goal)
 {
 }
 
-static inline void swapmig_placed(const struct swapmig_goal *goal,
-				  unsigned long pages)
+static inline void swapmig_placed(struct swapmig_goal *goal, unsigned long pages)
 {
 }
 

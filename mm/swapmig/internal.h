@@ -126,6 +126,13 @@ static inline bool swapmig_quiet(const struct swapmig_goal *goal)
 	       !nodes_empty(goal->nodes);
 }
 
+/* All of these may need room; in later sweeps the same are met again */
+static inline void swapmig_asks(struct swapmig_goal *goal, unsigned long pages)
+{
+	if (goal->first)
+		goal->push.asked += pages;
+}
+
 /* The longest engine list in text, with separators and the final NUL */
 #define SWAPMIG_ENGINES_LEN	64
 

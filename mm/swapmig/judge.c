@@ -59,7 +59,7 @@ static unsigned int ask_policy(const struct mempolicy *pol,
 		return ask_nodes(&pol->nodes, scan);
 	/* Who only prefers the node as well does not push it away */
 	if (node_isset(scan->nid, pol->nodes))
-		return scan->soft ? SWAPMIG_SAYS_STAY : SWAPMIG_SAYS_WARM;
+		return scan->goal->soft ? SWAPMIG_SAYS_STAY : SWAPMIG_SAYS_WARM;
 	return node_isset(scan->to, pol->nodes) ? SWAPMIG_SAYS_GO : 0;
 }
 
@@ -157,17 +157,20 @@ static bool look_one(struct folio *folio, struct vm_area_struct *vma,
 {
 	DEFINE_FOLIO_VMA_WALK(pvmw, folio, vma, addr, PVMW_SYNC);
 	struct look *look = arg;
-	bool asked = false;
+	bool asked = false, more;
 
 	while (page_vma_mapped_walk(&pvmw)) {
 		if (!asked)
 			look->says |= ask_vma(vma, addr, look);
 		asked = true;
-		if (!look->age || look->says & LOOK_STAYS) {
+		more = look->age && !(look->says & LOOK_STAYS);
+		if (more)
+			look->says |= look_age(&pvmw);
+		/* A small one is mapped there no more than once */
+		if (!more || !folio_test_large(folio)) {
 			page_vma_mapped_walk_done(&pvmw);
 			break;
 		}
-		look->says |= look_age(&pvmw);
 	}
 	return !(look->says & LOOK_STAYS);
 }
@@ -215,6 +218,13 @@ static bool look_unmapped(struct folio *folio, struct look *look)
 	return true;
 }
 
+/* It was locked into memory, or is about to be: most are anonymous, so ask them first */
+static bool is_locked_in(struct folio *folio)
+{
+	return folio_test_anon(folio) ? folio_test_mlocked(folio) :
+					!folio_evictable(folio);
+}
+
 /* Clean page cache, which anybody's allocation may evict */
 static bool may_drop(struct folio *folio)
 {
@@ -244,13 +254,13 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 		.scan = scan,
 		.asked = asked,
 		.own = scan->confined,
-		.uid = current_uid(),
+		.uid = scan->confined ? current_uid() : INVALID_UID,
 		.age = cold && !wanted,
 	};
 	unsigned int says;
 	bool stays;
 
-	if (folio_nid(folio) != scan->nid || !folio_evictable(folio) ||
+	if (folio_nid(folio) != scan->nid || is_locked_in(folio) ||
 	    folio_test_writeback(folio) || swapmig_pinned(folio))
 		return SWAPMIG_STAYS;
 	/* All users' page cache is charged to the root */

@@ -148,17 +148,21 @@ void swapmig_putback(struct list_head *folios)
  * has it in hand: it will be on a list again.
  *
  * Context: mmap_lock held for reading.
- * Return: base pages.
+ * Return: base pages; all of an area whose pages do not migrate.
  */
 long swapmig_unlisted(struct vm_area_struct *vma, unsigned long start,
 		      unsigned long end, const nodemask_t *nodes)
 {
-	pmd_t *pmd = mm_find_pmd(vma->vm_mm, start);
 	unsigned long addr = start;
 	spinlock_t *ptl;	/* of the page table that @pmd names */
 	pte_t *first, *pte;
 	long pages = 0;
+	pmd_t *pmd;
 
+	/* Devices and DAX may have a leaf where others have a table */
+	if (!vma_migratable(vma))
+		return DIV_ROUND_UP(end - start, PAGE_SIZE);
+	pmd = mm_find_pmd(vma->vm_mm, start);
 	if (!pmd)
 		return 0;
 	end = pmd_addr_end(start, end);

@@ -359,12 +359,38 @@ static int pages_in_hand(struct swapmig_pages *sp, const void __user *p, int ret
 	return swapmig_nap(&sp->goal);
 }
 
+/*
+ * Queues the page at index @i of the caller's arrays.  Returns 1; 0 if it need not be
+ * queued, or cannot, which *status tells; or an errno that ends the call.
+ */
+static int pages_queue(struct swapmig_pages *sp, const void __user *addr,
+		       unsigned long i, int *status)
+{
+	int naps = 0, ret;
+
+	do {
+		*status = sp->stuck.status;
+		if (pages_stuck(sp, addr))
+			return 0;
+		ret = pages_add(sp, addr, i);
+		if (ret > 0)
+			return 1;
+		*status = ret ?: sp->goal.nid;
+		/* We have it ourselves, if it is a part of a folio that is queued */
+		if (ret == -EBUSY && sp->nr)
+			ret = pages_flush(sp) ?: 1;
+		else
+			ret = naps++ < PAGES_NAPS ? pages_in_hand(sp, addr, ret) : 0;
+	} while (ret > 0);
+	return ret;
+}
+
 /* The page at index @i of the caller's arrays.  Returns 0, or an errno that ends it. */
 static int pages_one(struct swapmig_pages *sp, unsigned long i,
 		     const nodemask_t *allowed)
 {
 	const void __user *addr;
-	int node, err, ret, naps;
+	int node, err, status;
 
 	err = pages_get(sp, i, &addr, &node);
 	if (err)
@@ -381,27 +407,8 @@ static int pages_one(struct swapmig_pages *sp, unsigned long i,
 	if (err)
 		return err;
 
-	if (pages_stuck(sp, addr))
-		return pages_store(sp, i, sp->stuck.status);
-	ret = pages_add(sp, addr, i);
-	if (ret == -EBUSY && sp->nr) {
-		/* We have it ourselves, if it is a part of a folio that is queued */
-		err = pages_flush(sp);
-		if (err)
-			return err;
-		if (pages_stuck(sp, addr))
-			return pages_store(sp, i, sp->stuck.status);
-		ret = pages_add(sp, addr, i);
-	}
-	for (naps = 0; naps < PAGES_NAPS; naps++) {
-		err = pages_in_hand(sp, addr, ret);
-		if (err < 0)
-			return err;
-		if (!err)
-			break;
-		ret = pages_add(sp, addr, i);
-	}
-	return ret > 0 ? 0 : pages_store(sp, i, ret ?: node);
+	err = pages_queue(sp, addr, i, &status);
+	return err ? min(err, 0) : pages_store(sp, i, status);
 }
 
 /**

@@ -169,6 +169,14 @@ static bool window_ours(const struct swapmig_request *req,
 	return old && now && old->mode == now->mode && old->flags == now->flags;
 }
 
+/* Does somebody have one of them in hand?  @missed are those that should be isolated. */
+static bool window_in_hand(const struct swapmig_request *req, struct vm_area_struct *vma,
+			   unsigned long addr, unsigned long end, long missed)
+{
+	return missed > 0 && !is_vm_hugetlb_page(vma) &&
+	       missed > swapmig_unlisted(vma, addr, end, &req->sources);
+}
+
 /*
  * Collects the window at or after @addr.  Returns where the next one begins, or
  * req->end.  *failed counts folios that should have been isolated.  Called with the
@@ -217,11 +225,12 @@ static unsigned long window_look(struct swapmig_request *req, unsigned long addr
 		swapmig_walk_swapped(vma, addr, end, &sw);
 	if (req->queue)
 		ret = req->queue(req->mm, addr, end, &req->sources, flags, folios);
-	if (sw.failed || (ret > 0 && swapmig_quiet(&req->goal) && !is_vm_hugetlb_page(vma) &&
-			  ret > swapmig_unlisted(vma, addr, end, &req->sources)))
+	if (swapmig_quiet(&req->goal) &&
+	    (sw.failed || window_in_hand(req, vma, addr, end, ret)))
 		req->goal.held = true;
 
 	ret = max(ret, 0L) + sw.failed;
+	swapmig_asks(&req->goal, ret * pages_each);
 	req->goal.tally.stayed[why] += ret * pages_each;
 	*failed += ret;
 	return end;

@@ -146,28 +146,40 @@ static void zone_unboost(struct zone *zone, unsigned long before)
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
-/*
- * An allocation that falls back to a block of another type raises the watermarks, so
- * that the next one, of whomever, wakes kswapd: not for ours.  Somebody else may have
- * done so in the same microsecond; a hint is lost, or stays, then.  Whole blocks raise
- * nothing.  Only with __GFP_HIGH it does not count what others have raised, until
- * kswapd has run.
- */
-static struct folio *alloc_unboosted(gfp_t gfp, unsigned int order, int nid)
+/* Only with __GFP_HIGH an allocation does not count what others have raised */
+static noinline struct folio *alloc_boosted(gfp_t gfp, unsigned int order,
+					    struct pglist_data *pgdat)
 {
-	struct pglist_data *pgdat = NODE_DATA(nid);
 	unsigned long before[MAX_NR_ZONES];
 	struct folio *folio;
 	int zid;
 
-	for (zid = 0; zid < pgdat->nr_zones; zid++) {
+	for (zid = 0; zid < pgdat->nr_zones; zid++)
 		before[zid] = READ_ONCE(pgdat->node_zones[zid].watermark_boost);
-		if (before[zid])
-			gfp |= __GFP_HIGH;
-	}
-	folio = __folio_alloc(gfp, order, nid, NULL);
+	folio = __folio_alloc(gfp | __GFP_HIGH, order, pgdat->node_id, NULL);
 	if (folio && order < pageblock_order)
 		zone_unboost(folio_zone(folio), before[folio_zonenum(folio)]);
+	return folio;
+}
+
+/*
+ * An allocation that falls back to a block of another type raises the watermarks, so
+ * that the next one, of whomever, wakes kswapd: not for ours.  Somebody else may have
+ * done so in the same microsecond; a hint is lost, or stays, then.  What others have
+ * raised stays until kswapd has run.  Whole blocks raise nothing.
+ */
+static struct folio *alloc_unboosted(gfp_t gfp, unsigned int order, int nid)
+{
+	struct pglist_data *pgdat = NODE_DATA(nid);
+	struct folio *folio;
+	int zid;
+
+	for (zid = 0; zid < pgdat->nr_zones; zid++)
+		if (unlikely(READ_ONCE(pgdat->node_zones[zid].watermark_boost)))
+			return alloc_boosted(gfp, order, pgdat);
+	folio = __folio_alloc(gfp, order, nid, NULL);
+	if (folio && order < pageblock_order)
+		zone_unboost(folio_zone(folio), 0);
 	return folio;
 }
 
@@ -189,19 +201,25 @@ static bool pool_has(struct folio *src, int nid)
 #endif
 }
 
+static struct folio *alloc_hugetlb(struct folio *src, int nid, gfp_t gfp)
+{
+	nodemask_t nodes = nodemask_of_node(nid);
+
+	return alloc_hugetlb_folio_nodemask(folio_hstate(src), nid, &nodes, gfp, false);
+}
+
 /* One of hugetlbfs comes out of its pool, or else out of the room of the node */
 static struct folio *alloc_on(struct folio *src, int nid)
 {
 	unsigned int order = folio_order(src);
-	gfp_t gfp = QUIET_GFP | order_gfp(order);
+	gfp_t gfp = QUIET_GFP;
 
-	if (order && swapmig_node_room(nid) < 1L << order && !pool_has(src, nid))
-		return NULL;
-	if (order && folio_test_hugetlb(src)) {
-		nodemask_t nodes = nodemask_of_node(nid);
-
-		return alloc_hugetlb_folio_nodemask(folio_hstate(src), nid, &nodes, gfp,
-						    false);
+	if (order) {
+		if (swapmig_node_room(nid) < 1L << order && !pool_has(src, nid))
+			return NULL;
+		gfp |= order_gfp(order);
+		if (folio_test_hugetlb(src))
+			return alloc_hugetlb(src, nid, gfp);
 	}
 	return alloc_unboosted(gfp, order, nid);
 }
@@ -219,14 +237,18 @@ struct folio *swapmig_alloc_quiet(struct folio *src, unsigned long private)
 {
 	struct swapmig_goal *goal = (struct swapmig_goal *)private;
 	int here = numa_mem_id(), nid;
-	struct folio *folio = NULL;
+	struct folio *folio;
 
-	if (node_isset(here, goal->nodes))
-		folio = alloc_on(src, here);
-	for (nid = first_node(goal->nodes); !folio && nid < MAX_NUMNODES;
-	     nid = next_node(nid, goal->nodes))
-		if (nid != here)
-			folio = alloc_on(src, nid);
+	if (!node_isset(here, goal->nodes))
+		here = first_node(goal->nodes);
+	folio = alloc_on(src, here);
+	if (folio)
+		return folio;
+	for_each_node_mask(nid, goal->nodes) {
+		folio = nid == here ? NULL : alloc_on(src, nid);
+		if (folio)
+			break;
+	}
 	return folio;
 }
 

@@ -184,7 +184,7 @@ unsigned int swapmig_run_look(const struct swapmig_scan *scan,
 		if (goal->mm != mm)
 			continue;
 		/* It may have been placed a moment ago */
-		if (mm == scan->mm || node_isset(scan->nid, goal->were))
+		if (mm == scan->goal->mm || node_isset(scan->nid, goal->were))
 			say |= SWAPMIG_SAYS_STAY;
 		else if (goal->from == NUMA_NO_NODE)
 			/* Where it belongs is for policies to say */

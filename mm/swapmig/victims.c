@@ -135,8 +135,18 @@ static struct list_head *victims_list(const struct swapmig_scan *scan,
 }
 
 /*
+ * Is what is left, at the warm end, as much as the request has placed itself?  The
+ * first lap does not look at it, if there is anything else for a later one, which does.
+ */
+static bool victims_only_own(const struct swapmig_scan *scan)
+{
+	return !scan->lap && scan->found + scan->vain && scan->turn &&
+	       scan->turn + scan->placed >= scan->size;
+}
+
+/*
  * Takes references on folios at the cold end, @pages of them, and turns the list by
- * them.  Returns their number; @scan->end is set after one turn.
+ * them.  Returns the number of those to look at; @scan->end is set after one turn.
  */
 static unsigned int victims_peek(struct swapmig_scan *scan, struct folio **folios,
 				 unsigned long pages)
@@ -144,14 +154,19 @@ static unsigned int victims_peek(struct swapmig_scan *scan, struct folio **folio
 	unsigned long until = scan->turn + min(pages, ULONG_MAX - scan->turn);
 	struct lruvec *lruvec = mem_cgroup_lruvec(scan->memcg, NODE_DATA(scan->nid));
 	struct list_head *head;
-	unsigned int looked, nr = 0;
+	unsigned int met, nr = 0;
+	bool own;
 
 	spin_lock_irq(&lruvec->lru_lock);
 	head = victims_list(scan, lruvec);
-	if (!scan->turn)
+	if (!scan->turn) {
 		scan->size = victims_size(lruvec, victims_stages[scan->stage]);
-	for (looked = 0; looked < VICTIMS_PEEK && scan->turn < until; looked++) {
+		scan->placed = scan->goal->push.placed;
+	}
+	own = victims_only_own(scan);
+	for (met = 0; met < VICTIMS_PEEK && scan->turn < until; met++) {
 		struct folio *folio;
+		unsigned long size;
 
 		scan->end = !head || list_empty(head) ||
 			    lru_to_folio(head) == scan->first;
@@ -161,8 +176,11 @@ static unsigned int victims_peek(struct swapmig_scan *scan, struct folio **folio
 		if (!scan->first)
 			scan->first = folio;
 		list_move(&folio->lru, head);
-		scan->turn += folio_nr_pages(folio);
-		scan->scanned += folio_nr_pages(folio);
+		size = folio_nr_pages(folio);
+		scan->turn += size;
+		if (own)
+			continue;
+		scan->scanned += size;
 		if (folio_try_get(folio))
 			folios[nr++] = folio;
 	}
@@ -188,7 +206,7 @@ static bool victims_protected(const struct swapmig_scan *scan)
 	rcu_read_lock();
 	/* A worker acts for the process that it moves */
 	if (task->flags & PF_KTHREAD)
-		task = rcu_dereference(scan->mm->owner);
+		task = rcu_dereference(scan->goal->mm->owner);
 	if (memcg != mem_cgroup_from_task(task)) {
 		mem_cgroup_calculate_protection(NULL, memcg);
 		protected = mem_cgroup_below_min(NULL, memcg) ||
@@ -220,7 +238,7 @@ static bool victims_others(const struct swapmig_scan *scan)
 static bool victims_prying(const struct swapmig_scan *scan)
 {
 	return victims_others(scan) &&
-	       scan->pried > VICTIMS_PRIED_PAGES + VICTIMS_EACH * scan->way;
+	       scan->pried > VICTIMS_PRIED_PAGES + VICTIMS_EACH * scan->goal->push.displaced;
 }
 
 /* Before the first of the lists */
@@ -338,10 +356,9 @@ void swapmig_victims_start(struct swapmig_scan *scan,
 {
 	*scan = (struct swapmig_scan) {
 		.running = true,
-		.mm = goal->mm,
+		.goal = goal,
 		.nid = nid,
 		.to = to,
-		.soft = goal->soft,
 		.pried = goal->push.pried,
 	};
 	victims_leave_lists(scan);
@@ -373,7 +390,7 @@ static bool victims_fits(struct swapmig_scan *scan, struct folio *folio)
 		/* It would be split, where others may fit */
 		if (pages == 1 || scan->room <= 0)
 			scan->blocked += pages;
-		else if (scan->lap >= SWAPMIG_LAP_ANY && !scan->soft)
+		else if (scan->lap >= SWAPMIG_LAP_ANY && !scan->goal->soft)
 			goto fits;
 		scan->sized |= pages > 1;
 		scan->vain += pages;

@@ -32,6 +32,7 @@ struct result {
 	long out;
 	long in;
 	long displaced;
+	long looked;		/* at these, and at those that stayed */
 	long moved;
 	long cpu;
 };
@@ -54,6 +55,7 @@ static void result_begin(struct result *r)
 		.out = -sm_vmstat("pswpout"),
 		.in = -sm_vmstat("pswpin"),
 		.displaced = -sm_read_long("/sys/kernel/mm/swapmig/displaced"),
+		.looked = -sm_read_long("/sys/kernel/mm/swapmig/scanned"),
 		.moved = -sm_vmstat("pgmigrate_success"),
 	};
 }
@@ -65,6 +67,7 @@ static void result_end(struct result *r, struct sm_peer *p, const int *home, int
 
 	r->moved += sm_vmstat("pgmigrate_success");
 	r->displaced += sm_read_long("/sys/kernel/mm/swapmig/displaced");
+	r->looked += sm_read_long("/sys/kernel/mm/swapmig/scanned");
 	for (i = 0; i < nr; i++) {
 		if (home[i] < SM_CPU_NODES)
 			sm_peer(&p[i], SM_ORD_TOUCH, home[i], 0);
@@ -81,13 +84,13 @@ static void result_end(struct result *r, struct sm_peer *p, const int *home, int
 }
 
 #define RESULT "calls,first call returned,misplaced,swapped out,swapped in," \
-	"displaced,asked,CPU a page moved,CPU a page asked"
+	"displaced,looked at,asked,CPU a page moved,CPU a page asked"
 
 static void result_print(const struct result *r, long asked)
 {
-	printf("%d,%ld,%ld,%ld,%ld,%ld,%ld,%ld,%ld\n", r->calls, r->ret, r->misplaced,
-	       r->out, r->in, r->displaced, asked, r->moved ? r->cpu / r->moved : 0,
-	       r->cpu / asked);
+	printf("%d,%ld,%ld,%ld,%ld,%ld,%ld,%ld,%ld,%ld\n", r->calls, r->ret, r->misplaced,
+	       r->out, r->in, r->displaced, r->looked, asked,
+	       r->moved ? r->cpu / r->moved : 0, r->cpu / asked);
 }
 
 /* Why pages have stayed since boot, if the kernel says so */

@@ -26,7 +26,7 @@
 
 /*
  * Naps for other requests: in a row while none of them places a page, the same when
- * all of them only wait, and in all, beside one for each page that this one places.
+ * all of them only wait, and in all, beside one for each page that gets room here.
  */
 #define DISPLACE_NAP		max(HZ / 100, 1)
 #define DISPLACE_NAPS		(10 * HZ / DISPLACE_NAP)
@@ -50,11 +50,11 @@
 #define DISPLACE_HELD_NAPS	64
 
 /*
- * Looks at all of a node because others got on, the same if it is for a sweep more,
- * and one for so many pages that this one placed.
+ * Looks at all of a node because others got on, and before another sweep; one more for
+ * so many pages that got room.
  */
 #define DISPLACE_RESCANS	8
-#define DISPLACE_RESCANS_SWEEP	40
+#define DISPLACE_RESWEEPS	32
 #define DISPLACE_RESCANS_EACH	2048
 
 /*
@@ -291,13 +291,14 @@ static void displace_forget(struct swapmig_push *push)
 	push->leaving = false;
 }
 
-/* The same, if a look at all of a node, which is dear, is due */
-static void displace_rescan(struct swapmig_push *push, unsigned int most)
+/* The same; but a look at all of a node is dear.  Returns whether one is due. */
+static bool displace_rescan(struct swapmig_push *push, unsigned int *nr, unsigned int most)
 {
-	if (push->rescans >= most + push->got / DISPLACE_RESCANS_EACH)
-		return;
-	push->rescans++;
+	if (*nr >= most + push->got / DISPLACE_RESCANS_EACH)
+		return false;
+	(*nr)++;
 	displace_forget(push);
+	return true;
 }
 
 /**
@@ -309,7 +310,7 @@ static void displace_rescan(struct swapmig_push *push, unsigned int most)
 void swapmig_displace_end(struct swapmig_goal *goal)
 {
 	displace_forget(&goal->push);
-	if (goal->quiet && (goal->push.asked || goal->push.displaced))
+	if (goal->push.got || goal->push.displaced)
 		swapmig_drain_nodes(&goal->were);
 }
 
@@ -406,6 +407,8 @@ static bool displace_wait(struct swapmig_goal *goal)
 	swapmig_run_waits(goal, false);
 	/* Nor will it help the next pages, unless they find room otherwise */
 	goal->push.vain = !on;
+	if (on)
+		nodes_clear(goal->push.drained);
 	/* What others left may be in other CPUs' hands */
 	return on || displace_drain_room(goal);
 }
@@ -416,14 +419,15 @@ static bool displace_crowded(struct swapmig_goal *goal)
 	const unsigned long *stayed = goal->tally.stayed;
 	struct swapmig_push *push = &goal->push;
 	int nth = push->crowded++;
+	bool again;
 
 	if (nth >= DISPLACE_CROWDED)
 		return false;
 	if (stayed[SWAPMIG_NO_ROOM] && !push->vain && swapmig_run_vacated(goal)) {
 		if (!displace_naps(goal, nth, DISPLACE_CROWDED_ROOM))
 			return false;
-		displace_rescan(push, DISPLACE_RESCANS_SWEEP);
-		return displace_drain_room(goal) || displace_wait(goal);
+		again = displace_rescan(push, &push->resweeps, DISPLACE_RESWEEPS);
+		return displace_drain_room(goal) || (again && displace_wait(goal));
 	}
 	return (goal->held || stayed[SWAPMIG_WRITEBACK]) &&
 	       displace_naps(goal, nth + 1, DISPLACE_CROWDED_HAND);
@@ -511,23 +515,8 @@ static bool displace_nobody(struct swapmig_goal *goal)
 		return false;
 	/* Who got on may have left room */
 	if (!swapmig_room(goal, NULL))
-		displace_rescan(&goal->push, DISPLACE_RESCANS);
+		displace_rescan(&goal->push, &goal->push.rescans, DISPLACE_RESCANS);
 	return true;
-}
-
-/*
- * What of @folios left the list, of @asked pages that need room, which are updated.
- * One that was pinned meanwhile needs none, but has not been placed.
- */
-static unsigned long displace_placed(struct list_head *folios,
-				     const struct swapmig_goal *goal,
-				     struct displace_need *need, unsigned long pages)
-{
-	unsigned long asked = need->pages, left = displace_ask(folios, goal, need);
-
-	if (left >= asked)
-		return 0;
-	return min(asked - left, pages - swapmig_count_pages(folios));
 }
 
 /* Few at a time, as each attempt looks at all of them.  Returns as swapmig_displace(). */
@@ -538,12 +527,15 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 
 	displace_ask(folios, goal, &need);
 	while (need.pages && tries < DISPLACE_TRIES && !fatal_signal_pending(current)) {
-		unsigned long pages = swapmig_count_pages(folios), made = 0;
+		unsigned long pages = swapmig_count_pages(folios);
+		unsigned long asked = need.pages, made = 0;
 
 		if (!displace_enough(goal, &need))
 			made = displace_make_room(goal, &need);
 		swapmig_direct(folios, goal);
-		pages = displace_placed(folios, goal, &need, pages);
+		displace_ask(folios, goal, &need);
+		/* What was pinned meanwhile needs no room, but has not been placed */
+		pages = min(asked, pages - swapmig_count_pages(folios));
 		if (pages) {
 			swapmig_placed(goal, pages);
 			displace_got(&goal->push, pages);
@@ -563,7 +555,8 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 			break;
 		tries = 0;
 	}
-	return need.pages ? -ENOMEM : 0;
+	/* What is smaller than these may find room yet */
+	return need.pages && !swapmig_room(goal, NULL) ? -ENOMEM : 0;
 }
 
 /**
@@ -580,9 +573,10 @@ int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
 	struct displace_need need;
 	int err;
 
-	swapmig_asks(goal, swapmig_count_pages(folios));
+	swapmig_asks(goal, displace_ask(folios, goal, &need));
 	err = swapmig_batches(folios, goal, displace_batch);
-	if (err)
-		swapmig_count_no_victim(displace_ask(folios, goal, &need));
-	return err;
+	if (!displace_ask(folios, goal, &need) || (!err && displace_enough(goal, &need)))
+		return 0;
+	swapmig_count_no_victim(need.pages);
+	return -ENOMEM;
 }

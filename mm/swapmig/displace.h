@@ -35,9 +35,9 @@ struct swapmig_scan {
 	bool over;			/* there is nobody, until something changes */
 	bool sized;			/* some were too large for the room */
 	bool leaving;			/* some are about to be moved elsewhere */
-	unsigned long turn;		/* pages looked at since @first */
+	unsigned long turn;		/* pages since @first */
 	unsigned long size;		/* of the list, or more, as it began */
-	unsigned long placed;		/* pages that the request had then */
+	unsigned long placed;		/* pages of the request's that may be at its warm end */
 	long room;			/* that the other node has */
 	unsigned long blocked;		/* pages that would go, but for that */
 	unsigned long scanned;		/* pages looked at in all */
@@ -57,19 +57,22 @@ struct swapmig_scan {
  * @dry:	nodes on which nobody can make way to @dry_to
  * @dry_to:	node
  * @leaving:	others are about to move some that cannot
- * @asked:	pages for which room was to be made, or that could not be isolated at first
+ * @asked:	pages for which room was to be made, and windows of those that somebody had
+ *		in hand at first
  * @lacked:	pages that their nodes lacked before, for which others have to go as well
  * @met:	nodes that were asked for what they lack
  * @displaced:	pages that made way for them
  * @pried:	pages of others that were looked at
- * @placed:	pages that were placed by any engine, but for those that swap
- * @got:	of these, pages that were placed into room that was made
+ * @placed:	pages that were placed on the present nodes by any engine, but for those
+ *		that swap
+ * @got:	pages that were placed into room that was made
  * @drained_at:	the same when @drained began
  * @drained:	nodes to which all CPUs have returned their free pages
  * @rescans:	looks at all of a node, for others have got on
+ * @resweeps:	the same, before another sweep
  * @crowded:	sweeps for other requests' sake, since it got on
  * @held:	sweeps for what somebody else had in hand
- * @naps:	for others, less one for each page that it placed since
+ * @naps:	for others, less one for each page that it got
  * @vain:	it was no use to wait for them, since it got on
  */
 struct swapmig_push {
@@ -88,6 +91,7 @@ struct swapmig_push {
 	unsigned long drained_at;
 	nodemask_t drained;
 	unsigned int rescans;
+	unsigned int resweeps;
 	int crowded;
 	int held;
 	int naps;

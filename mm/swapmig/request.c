@@ -226,11 +226,12 @@ static unsigned long window_look(struct swapmig_request *req, unsigned long addr
 	if (req->queue)
 		ret = req->queue(req->mm, addr, end, &req->sources, flags, folios);
 	if (swapmig_quiet(&req->goal) &&
-	    (sw.failed || window_in_hand(req, vma, addr, end, ret)))
+	    (sw.failed || window_in_hand(req, vma, addr, end, ret))) {
 		req->goal.held = true;
-
+		/* How large they are is not known yet */
+		swapmig_asks(&req->goal, (end - addr) / PAGE_SIZE);
+	}
 	ret = max(ret, 0L) + sw.failed;
-	swapmig_asks(&req->goal, ret * pages_each);
 	req->goal.tally.stayed[why] += ret * pages_each;
 	*failed += ret;
 	return end;

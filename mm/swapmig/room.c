@@ -165,7 +165,7 @@ static noinline struct folio *alloc_boosted(gfp_t gfp, unsigned int order,
 /*
  * An allocation that falls back to a block of another type raises the watermarks, so
  * that the next one, of whomever, wakes kswapd: not for ours.  Somebody else may have
- * done so in the same microsecond; a hint is lost, or stays, then.  What others have
+ * done so at the same moment; a hint is lost, or stays, then.  What others have
  * raised stays until kswapd has run.  Whole blocks raise nothing.
  */
 static struct folio *alloc_unboosted(gfp_t gfp, unsigned int order, int nid)
@@ -229,7 +229,8 @@ static struct folio *alloc_on(struct folio *src, int nid)
  * @src:	folio that will move
  * @private:	struct swapmig_goal
  *
- * That there is room for a small page is for the caller to know.
+ * That there is room for a small page is for the caller to know; and that the goal has
+ * nodes.
  *
  * Return: a folio on one of the goal's nodes, or NULL.
  */

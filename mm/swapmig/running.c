@@ -38,6 +38,7 @@ void swapmig_run_to(struct swapmig_goal *goal, const nodemask_t *nodes)
 {
 	spin_lock(&running_lock);
 	goal->nodes = *nodes;
+	goal->push.placed = 0;
 	nodes_or(goal->were, goal->were, *nodes);
 	spin_unlock(&running_lock);
 }

@@ -134,13 +134,35 @@ static struct list_head *victims_list(const struct swapmig_scan *scan,
 	return scan->list ? NULL : &lruvec->lists[lru];
 }
 
+/* Are these lists those of others, in part at least? */
+static bool victims_others(const struct swapmig_scan *scan)
+{
+	return scan->confined && (swapmig_scan_foreign(scan) || !scan->own ||
+				  mem_cgroup_is_root(scan->own));
+}
+
+/* Pages that the request has placed itself, and that may be on the present lists */
+static unsigned long victims_placed(const struct swapmig_scan *scan)
+{
+	const struct swapmig_goal *goal = scan->goal;
+	bool here;
+
+	if (nodes_weight(goal->nodes) != 1 || victims_others(scan))
+		return 0;
+	rcu_read_lock();
+	here = mem_cgroup_disabled() ||
+	       scan->memcg == mem_cgroup_from_task(rcu_dereference(goal->mm->owner));
+	rcu_read_unlock();
+	return here ? goal->push.placed : 0;
+}
+
 /*
- * Is what is left, at the warm end, as much as the request has placed itself?  The
- * first lap does not look at it, if there is anything else for a later one, which does.
+ * Is what is left, at the warm end, no more than the request has placed itself?  The
+ * first lap only turns it, if there is anything else for a later one, which looks.
  */
 static bool victims_only_own(const struct swapmig_scan *scan)
 {
-	return !scan->lap && scan->found + scan->vain && scan->turn &&
+	return !scan->lap && scan->found + scan->vain && scan->turn > scan->size / 2 &&
 	       scan->turn + scan->placed >= scan->size;
 }
 
@@ -161,7 +183,7 @@ static unsigned int victims_peek(struct swapmig_scan *scan, struct folio **folio
 	head = victims_list(scan, lruvec);
 	if (!scan->turn) {
 		scan->size = victims_size(lruvec, victims_stages[scan->stage]);
-		scan->placed = scan->goal->push.placed;
+		scan->placed = victims_placed(scan);
 	}
 	own = victims_only_own(scan);
 	for (met = 0; met < VICTIMS_PEEK && scan->turn < until; met++) {
@@ -226,13 +248,6 @@ static bool victims_next_memcg(struct swapmig_scan *scan)
 		return first;
 	scan->memcg = mem_cgroup_iter(NULL, first ? NULL : scan->memcg, NULL);
 	return scan->memcg;
-}
-
-/* Are these lists those of others, in part at least? */
-static bool victims_others(const struct swapmig_scan *scan)
-{
-	return scan->confined && (swapmig_scan_foreign(scan) || !scan->own ||
-				  mem_cgroup_is_root(scan->own));
 }
 
 static bool victims_prying(const struct swapmig_scan *scan)
@@ -490,7 +505,8 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 			folio_put(folios[i]);
 		}
 		vain = taken == before;
-		scan->any = scan->scanned - begin > VICTIMS_EACH * pages;
+		scan->any = scan->scanned - begin >
+			    VICTIMS_EACH * max_t(unsigned long, pages, scan->goal->batch);
 		victims_give_up_wanted(scan);
 		cond_resched();
 	}

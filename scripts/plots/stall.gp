@@ -5,13 +5,13 @@ is = '$1 == "migrate_pages" && $2 == '
 set title 'Speed left to a thread whose memory moves, %'
 set key top right
 set yrange [0:100]
-plot rows(is . 0) using 5:xtic(3) title 'no writes' lc rgb other, \
-     rows(is . 10) using 5:xtic(3) title '10 % writes' lc rgb ours, \
-     rows(is . 50) using 5:xtic(3) title '50 % writes' lc rgb stock
+plot rows(is . 0) using 6:xtic(3) title 'no writes' lc rgb other, \
+     rows(is . 10) using 6:xtic(3) title '10 % writes' lc rgb ours, \
+     rows(is . 50) using 6:xtic(3) title '50 % writes' lc rgb stock
 set title 'p99.9 of its touches, µs'
 set yrange [1:10<*]
 set logscale y
-plot rows(is . 0) using 8:xtic(3) title 'no writes' lc rgb other, \
-     rows(is . 10) using 8:xtic(3) title '10 % writes' lc rgb ours, \
-     rows(is . 50) using 8:xtic(3) title '50 % writes' lc rgb stock
+plot rows(is . 0) using 9:xtic(3) title 'no writes' lc rgb other, \
+     rows(is . 10) using 9:xtic(3) title '10 % writes' lc rgb ours, \
+     rows(is . 50) using 9:xtic(3) title '50 % writes' lc rgb stock
 unset multiplot

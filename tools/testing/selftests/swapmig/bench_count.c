@@ -6,10 +6,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -31,35 +33,84 @@ static int ascending(const void *a, const void *b)
 /* Back and forth; the median, as the first of each way warms up what it needs */
 #define MOVES 5
 
-static void move_size(size_t mib, bool huge)
+static void move_process(struct sm_peer *p, const char *pages)
 {
 	const struct bench_way *way;
-	size_t len = mib * SM_MIB;
-	struct sm_peer p;
 	int at = 0, i;
 
-	bench_process(&p, len, at, huge, 1);
 	for (way = bench_ways(); way->name; way++) {
 		long cpu[MOVES], ret = 0, left = 0;
 
 		if (bench_set_way(way))
 			bench_die("cannot choose '%s'", way->name);
 		for (i = 0; i < MOVES; i++, at = !at) {
-			struct bench_call c = { .pid = p.pid, .from = at, .to = !at };
+			struct bench_call c = { .pid = p->pid, .from = at, .to = !at };
 
 			bench_calls(&c, 1);
 			sm_alive("moves", i);
 			cpu[i] = c.cpu;
 			ret = ret ? ret : c.ret;
-			left += SM_PAGES(len) - sm_on(p.pid, p.buf, len, !at);
+			left += SM_PAGES(p->len) - sm_on(p->pid, p->buf, p->len, !at);
 		}
 		qsort(cpu, MOVES, sizeof(cpu[0]), ascending);
-		printf("%s,%s,%zu,%ld,%ld,%ld\n", way->name, huge ? "2 MiB" : "4 KiB",
-		       mib, ret, left, cpu[MOVES / 2] / SM_PAGES(len));
+		printf("%s,%s,%zu,%ld,%ld,%ld\n", way->name, pages, p->len / SM_MIB, ret,
+		       left, cpu[MOVES / 2] / SM_PAGES(p->len));
 	}
-	if (sm_peer(&p, SM_ORD_CHECK, at, 1))
+	if (sm_peer(p, SM_ORD_CHECK, at, 1))
 		bench_die("data is damaged");
-	sm_peer_stop(&p);
+	sm_peer_stop(p);
+}
+
+static void move_size(size_t mib, bool huge)
+{
+	struct sm_peer p;
+
+	bench_progress("moving %zu MiB%s", mib, huge ? " of huge pages" : "");
+	bench_process(&p, mib * SM_MIB, 0, huge, 1);
+	move_process(&p, huge ? "2 MiB" : "4 KiB");
+}
+
+/* What so many processes map costs each time as many changes of page tables. */
+#define MAPPERS (bench_small ? 10 : 300)
+
+static void move_shared(void)
+{
+	size_t len = SM_MIB;
+	void *buf = sm_map_shared(len);
+	pid_t pids[300];
+	struct sm_peer p;
+	char pages[32];
+	int i, fds[2];
+	char c;
+
+	snprintf(pages, sizeof(pages), "4 KiB of %d", MAPPERS);
+	bench_progress("moving what %d processes map", MAPPERS);
+	if (!buf || sm_peer_start(&p, buf, len) || sm_peer(&p, SM_ORD_FILL, 0, 1) ||
+	    pipe(fds))
+		bench_die("no process");
+	for (i = 0; i < MAPPERS - 1; i++) {
+		pids[i] = sm_fork();
+		if (pids[i] < 0)
+			bench_die("cannot fork: %s", strerror(errno));
+		if (pids[i])
+			continue;
+		sm_touch(buf, len);
+		if (write(fds[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	for (i = 0; i < MAPPERS - 1; i++)
+		if (read(fds[0], &c, 1) != 1)
+			bench_die("a process is gone");
+	move_process(&p, pages);
+	for (i = 0; i < MAPPERS - 1; i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+	close(fds[0]);
+	close(fds[1]);
+	munmap(buf, len);
 }
 
 int bench_move(void)
@@ -69,11 +120,9 @@ int bench_move(void)
 
 	printf("way,pages,MiB,returned,left behind,instructions a page\n");
 	for (huge = 0; huge < 2; huge++)
-		for (i = 0; i < NR_SIZES; i++) {
-			bench_progress("moving %zu MiB%s", sizes[i],
-				       huge ? " of huge pages" : "");
+		for (i = 0; i < NR_SIZES; i++)
 			move_size(sizes[i], huge);
-		}
+	move_shared();
 	return 0;
 }
 

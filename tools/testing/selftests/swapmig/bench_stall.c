@@ -58,13 +58,15 @@ struct shared {
 enum mover {
 	CALL_MIGRATE_PAGES,
 	CALL_ELSEWHERE,
+	CALL_ASLEEP,
 	CALL_MBIND,
 	CALL_MOVE_PAGES,
 	CALL_CPUSET,
 };
 
 static const char * const call_names[] = {
-	"migrate_pages", "migrate_pages (thread elsewhere)", "mbind", "move_pages", "cpuset",
+	"migrate_pages", "migrate_pages (thread elsewhere)", "migrate_pages (thread asleep)",
+	"mbind", "move_pages", "cpuset",
 };
 
 static unsigned int bucket(unsigned long cycles)
@@ -131,7 +133,7 @@ static void *toucher_run(void *arg)
 
 		__atomic_store_n(&s->at, want, __ATOMIC_RELEASE);
 		if (want == IDLE)
-			usleep(200);
+			usleep(2000);
 		else
 			touch(s, &s->phases[want], s->elsewhere ? t->other : t->buf,
 			      t->len, want);
@@ -259,6 +261,7 @@ static long target_call(struct target *t, enum mover call, int to)
 	switch (call) {
 	case CALL_MIGRATE_PAGES:
 	case CALL_ELSEWHERE:
+	case CALL_ASLEEP:
 		return sm_migrate(t->pid, SM_NODE(t->node), SM_NODE(to));
 	case CALL_CPUSET:
 		return sm_group_set(GROUP, "cpuset.mems", mems);
@@ -297,7 +300,29 @@ struct line {
 	double p999[ROUNDS_MAX];	/* microseconds */
 	double longest[ROUNDS_MAX];
 	double stalled[ROUNDS_MAX];	/* percent of the time */
+	double flushes[ROUNDS_MAX];	/* interrupts of CPUs, to flush their TLBs */
 };
+
+static unsigned long flushes(void)
+{
+	unsigned long sum = 0, nr;
+	FILE *f = fopen("/proc/interrupts", "r");
+	char *line = NULL, *at, *end;
+	size_t size = 0;
+
+	if (!f)
+		bench_die("no /proc/interrupts");
+	while (getline(&line, &size, f) > 0) {
+		at = strstr(line, "TLB:");
+		if (!at)
+			continue;
+		for (at += 4; nr = strtoul(at, &end, 10), end != at; at = end)
+			sum += nr;
+	}
+	free(line);
+	fclose(f);
+	return sum;
+}
 
 static double per_second(const struct phase *ph)
 {
@@ -319,7 +344,7 @@ static void measure(struct target *t, struct line *l, int round)
 	struct phase *before = &t->s->phases[BEFORE_CALL];
 	struct phase *during = &t->s->phases[DURING_CALL];
 	double begin, cycles_us;
-	unsigned long tsc;
+	unsigned long tsc, irqs;
 	long ret;
 
 	if (sm_write(SM_BATCH, "%d", l->batch))
@@ -335,10 +360,12 @@ static void measure(struct target *t, struct line *l, int round)
 		;
 	cycles_us = (__rdtsc() - tsc) / ((sm_now() - begin) * 1e6);
 	t->s->limit = STALL_US * cycles_us;
-	target_phase(t, DURING_CALL);
+	target_phase(t, l->call == CALL_ASLEEP ? IDLE : DURING_CALL);
+	irqs = flushes();
 	tsc = __rdtsc();
 	ret = target_call(t, l->call, !t->node);
 	l->ms[round] = (__rdtsc() - tsc) / cycles_us / 1000;
+	l->flushes[round] = flushes() - irqs;
 	target_phase(t, IDLE);
 	t->node = !t->node;
 	if (ret || sm_on(t->pid, t->buf, SIZE, t->node) != SM_PAGES(SIZE))
@@ -391,10 +418,14 @@ static void stall(enum mover call, int writes, const int *batches, int nr)
 	for (i = 0; i < nr; i++) {
 		struct line *l = &lines[i];
 
-		printf("%s,%d,%d,%.1f,%.1f,%.0f,%.1f,%.0f,%.0f\n", call_names[call], writes,
-		       l->batch, median(l->ms), median(l->share),
-		       median(l->ms) * (1 - median(l->share) / 100),
-		       median(l->stalled), median(l->p999), median(l->longest));
+		printf("%s,%d,%d,%.1f,%.0f,", call_names[call], writes, l->batch,
+		       median(l->ms), median(l->flushes));
+		if (call == CALL_ASLEEP)
+			printf("-,-,-,-,-\n");
+		else
+			printf("%.1f,%.0f,%.1f,%.0f,%.0f\n", median(l->share),
+			       median(l->ms) * (1 - median(l->share) / 100),
+			       median(l->stalled), median(l->p999), median(l->longest));
 	}
 	sm_run_on_node(-1);
 	target_stop(&t);
@@ -411,7 +442,8 @@ int bench_stall(void)
 
 	if (sm_write(SM_ENGINES, "direct displace swapout"))
 		bench_die("this kernel has no swapmig");
-	printf("call,%% writes,batch,call ms,speed left %%,ms lost,stalled %%,p99.9 us,max us\n");
+	printf("call,%% writes,batch,call ms,TLB interrupts,");
+	printf("speed left %%,ms lost,stalled %%,p99.9 us,max us\n");
 	for (writes = 0; writes <= 50; writes += writes ? 40 : 10) {
 		if (bench_small)
 			writes = 10;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #define ROOM	(48 * SM_MIB)
 #define GROUP	SM_V2_ROOT "/swapmig-limits"
@@ -40,6 +41,7 @@ FIXTURE_TEARDOWN(nobody)
 	FULL_END(&self->bound, &self->a);
 	/* Of a test that ended early */
 	sm_group_remove(GROUP);
+	sm_v2_cpusets(false);
 	sm_write(SM_V2_ROOT "/cgroup.subtree_control", "-memory");
 }
 
@@ -208,6 +210,44 @@ TEST_F(nobody, unprivileged_in_a_group)
 	EXPECT_EQ(0, sm_peer_stop(&own));
 	EXPECT_TRUE(sm_group_remove(GROUP));
 	EXPECT_EQ(0, sm_write(SM_V2_ROOT "/cgroup.subtree_control", "-memory"));
+}
+
+static int mems_by_a_user(const char *mems)
+{
+	pid_t pid = sm_fork();
+	int status;
+
+	if (!pid)
+		_exit(sm_drop_root() || sm_group_set(GROUP, "cpuset.mems", mems));
+	return pid < 0 || waitpid(pid, &status, 0) != pid ? -1 : status;
+}
+
+/* A cpuset that was delegated: whose pages may go is for its writer's rights to say. */
+TEST_F(nobody, unprivileged_cpuset)
+{
+	struct quiet q;
+
+	ASSERT_TRUE(sm_v2_cpusets(true));
+	ASSERT_EQ(0, sm_group_make(GROUP, "0"));
+	ASSERT_EQ(0, chown(GROUP "/cpuset.mems", SM_USER, SM_USER));
+	ASSERT_EQ(0, sm_group_join(GROUP, self->a.pid));
+	quiet_begin(&q);
+	EXPECT_EQ(0, mems_by_a_user("1"));
+	EXPECT_LT(0, ON(&self->a, 0));
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(&self->bound, 1, 2);
+	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
+
+	EXPECT_EQ(0, mems_by_a_user("0"));
+	EXPECT_HOME(&self->a, 0, 1);
+	ASSERT_EQ(0, sm_peer(&self->bound, SM_ORD_DROP_ROOT, 0, 0));
+	EXPECT_EQ(0, mems_by_a_user("1"));
+	EXPECT_QUIET(&q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_INTACT(&self->bound, SM_NODE(0) | SM_NODE(1), 2);
+	EXPECT_EQ(0, sm_peer_stop(&self->a));
+	EXPECT_TRUE(sm_group_remove(GROUP));
+	sm_v2_cpusets(false);
 }
 
 /* Tasks bound to the full target go on faulting: nobody is killed, also not later. */

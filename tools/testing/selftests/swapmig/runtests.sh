@@ -56,6 +56,7 @@ migrate		swapout	mglru	direct	default
 mbind		swapout	direct	default
 kinds_anon	swapout	mglru	direct	default
 kinds_file	swapout	direct	default
+kinds_swap	seed-thp	evict	default
 kinds_thp	evict	direct-mthp_from_zram	default-mthp_from_zram
 move_pages	evict	direct	default
 visible		swapout	direct-by_swap

@@ -242,7 +242,7 @@ int sm_peer_stop(struct sm_peer *p)
 /* Become an ordinary user whom others of the same user may look at. */
 int sm_drop_root(void)
 {
-	if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+	if (setresgid(SM_USER, SM_USER, SM_USER) || setresuid(SM_USER, SM_USER, SM_USER))
 		return -errno;
 	prctl(PR_SET_DUMPABLE, 1);
 	return 0;

@@ -136,6 +136,7 @@ static inline size_t sm_part(size_t len, int percent)
 }
 
 /* Credentials: given up for good, in this process */
+#define SM_USER		1000
 int sm_drop_root(void);
 int sm_drop_cap_sys_nice(void);
 

@@ -407,8 +407,6 @@ static bool displace_wait(struct swapmig_goal *goal)
 	swapmig_run_waits(goal, false);
 	/* Nor will it help the next pages, unless they find room otherwise */
 	goal->push.vain = !on;
-	if (on)
-		nodes_clear(goal->push.drained);
 	/* What others left may be in other CPUs' hands */
 	return on || displace_drain_room(goal);
 }
@@ -419,7 +417,7 @@ static bool displace_crowded(struct swapmig_goal *goal)
 	const unsigned long *stayed = goal->tally.stayed;
 	struct swapmig_push *push = &goal->push;
 	int nth = push->crowded++;
-	bool again;
+	bool again, on;
 
 	if (nth >= DISPLACE_CROWDED)
 		return false;
@@ -427,7 +425,10 @@ static bool displace_crowded(struct swapmig_goal *goal)
 		if (!displace_naps(goal, nth, DISPLACE_CROWDED_ROOM))
 			return false;
 		again = displace_rescan(push, &push->resweeps, DISPLACE_RESWEEPS);
-		return displace_drain_room(goal) || (again && displace_wait(goal));
+		/* Room that was no use in the last sweep is none in the next */
+		on = !nth || push->placed != push->swept;
+		push->swept = push->placed;
+		return (displace_drain_room(goal) && on) || (again && displace_wait(goal));
 	}
 	return (goal->held || stayed[SWAPMIG_WRITEBACK]) &&
 	       displace_naps(goal, nth + 1, DISPLACE_CROWDED_HAND);
@@ -555,8 +556,11 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 			break;
 		tries = 0;
 	}
+	if (!need.pages)
+		return 0;
+	goal->push.lacking = true;
 	/* What is smaller than these may find room yet */
-	return need.pages && !swapmig_room(goal, NULL) ? -ENOMEM : 0;
+	return swapmig_room(goal, NULL) ? 0 : -ENOMEM;
 }
 
 /**
@@ -571,11 +575,11 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
 {
 	struct displace_need need;
-	int err;
 
 	swapmig_asks(goal, displace_ask(folios, goal, &need));
-	err = swapmig_batches(folios, goal, displace_batch);
-	if (!displace_ask(folios, goal, &need) || (!err && displace_enough(goal, &need)))
+	goal->push.lacking = false;
+	swapmig_batches(folios, goal, displace_batch);
+	if (!goal->push.lacking || !displace_ask(folios, goal, &need))
 		return 0;
 	swapmig_count_no_victim(need.pages);
 	return -ENOMEM;

@@ -70,17 +70,18 @@ struct swapmig_scan {
  * @drained:	nodes to which all CPUs have returned their free pages
  * @rescans:	looks at all of a node, for others have got on
  * @resweeps:	the same, before another sweep
+ * @swept:	@placed at the last of these
  * @crowded:	sweeps for other requests' sake, since it got on
  * @held:	sweeps for what somebody else had in hand
  * @naps:	for others, less one for each page that it got
  * @vain:	it was no use to wait for them, since it got on
+ * @lacking:	some of a window found no room
  */
 struct swapmig_push {
 	struct swapmig_scan scans[SWAPMIG_SCANS];
 	unsigned int nr_scans;
-	nodemask_t dry;
 	int dry_to;
-	bool leaving;
+	nodemask_t dry;
 	unsigned long asked;
 	unsigned long lacked;
 	nodemask_t met;
@@ -92,10 +93,13 @@ struct swapmig_push {
 	nodemask_t drained;
 	unsigned int rescans;
 	unsigned int resweeps;
+	unsigned long swept;
 	int crowded;
 	int held;
 	int naps;
+	bool leaving;
 	bool vain;
+	bool lacking;
 };
 
 #ifdef CONFIG_SWAPMIG_DISPLACE

@@ -147,7 +147,9 @@ static unsigned long victims_placed(const struct swapmig_scan *scan)
 	const struct swapmig_goal *goal = scan->goal;
 	bool here;
 
-	if (nodes_weight(goal->nodes) != 1 || victims_others(scan))
+	/* Most of it is anonymous */
+	if (is_file_lru(victims_stages[scan->stage]) ||
+	    nodes_weight(goal->nodes) != 1 || victims_others(scan))
 		return 0;
 	rcu_read_lock();
 	here = mem_cgroup_disabled() ||
@@ -505,8 +507,7 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 			folio_put(folios[i]);
 		}
 		vain = taken == before;
-		scan->any = scan->scanned - begin >
-			    VICTIMS_EACH * max_t(unsigned long, pages, scan->goal->batch);
+		scan->any = scan->scanned - begin > VICTIMS_EACH * pages;
 		victims_give_up_wanted(scan);
 		cond_resched();
 	}

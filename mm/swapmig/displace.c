@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/swap.h>
 
 #include "../internal.h"
 #include "internal.h"
@@ -58,10 +59,10 @@
 #define DISPLACE_RESCANS_EACH	2048
 
 /*
- * Pages that left a node by requests, to see whether these get on; the last is for
- * requests that vacate no single node.
+ * Pages that requests placed which vacate a node, to see whether these get on; those of
+ * one that vacates several count for each.
  */
-static atomic_long_t displace_left[MAX_NUMNODES + 1];
+static atomic_long_t displace_left[MAX_NUMNODES];
 
 /* ------------------------------------------------------------------------- */
 /* Victims                                                                    */
@@ -80,8 +81,9 @@ static unsigned long displace_drop(struct list_head *folios, int nid)
 	swapmig_settle(folios);
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		folio_clear_active(folio);
-		/* Reclaim must not see it if it was locked into memory meanwhile */
-		if (folio_test_unevictable(folio) || !folio_evictable(folio))
+		/* Nor must reclaim see it if it was locked into memory meanwhile */
+		if (folio_mapped(folio) || folio_test_unevictable(folio) ||
+		    !folio_evictable(folio))
 			list_move_tail(&folio->lru, &keep);
 	}
 	noreclaim = memalloc_noreclaim_save();
@@ -102,8 +104,8 @@ static unsigned long displace_move(struct list_head *folios, int to, long room,
 
 	if (list_empty(folios))
 		return 0;
-	migrate_pages(folios, swapmig_alloc_victim, NULL, (unsigned long)&way,
-		      MIGRATE_ASYNC, reason, &moved);
+	migrate_pages(folios, swapmig_alloc_victim, swapmig_free_victim,
+		      (unsigned long)&way, MIGRATE_ASYNC, reason, &moved);
 	swapmig_settle(folios);
 	swapmig_putback(folios);
 	return moved;
@@ -130,18 +132,10 @@ static struct swapmig_scan *displace_scan(struct swapmig_goal *goal, int nid, in
 	return scan;
 }
 
-/* Nobody on @nid can make way: that is remembered for one other node at a time */
-static bool displace_is_dry(const struct swapmig_push *push, int nid, int to)
+/* Nobody on @nid can make way to @to: the bit that says so */
+static unsigned int displace_dry(int nid, int to)
 {
-	return push->dry_to == to && node_isset(nid, push->dry);
-}
-
-static void displace_set_dry(struct swapmig_push *push, int nid, int to)
-{
-	if (push->dry_to != to)
-		nodes_clear(push->dry);
-	push->dry_to = to;
-	node_set(nid, push->dry);
+	return nid % SWAPMIG_DRY_NODES * SWAPMIG_DRY_NODES + to % SWAPMIG_DRY_NODES;
 }
 
 /*
@@ -172,7 +166,7 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 	struct swapmig_scan *scan;
 	long portion, room;
 
-	if (displace_is_dry(&goal->push, nid, to))
+	if (test_bit(displace_dry(nid, to), goal->push.dry))
 		return 0;
 	scan = displace_scan(goal, nid, to);
 	before = scan->scanned;
@@ -195,11 +189,10 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 		cond_resched();
 	}
 	if (scan->over)
-		displace_set_dry(&goal->push, nid, to);
+		__set_bit(displace_dry(nid, to), goal->push.dry);
 	goal->push.leaving |= scan->leaving;
 	if (scan->scanned == before)
 		return 0;
-	goal->push.pried = max(goal->push.pried, scan->pried);
 	swapmig_count_displaced(moved, dropped, scan->scanned - before);
 	trace_swapmig_displace(goal->pid, nid, to, pages, scan->scanned - before,
 			       moved, dropped);
@@ -286,7 +279,7 @@ static void displace_forget(struct swapmig_push *push)
 	for (i = 0; i < SWAPMIG_SCANS; i++)
 		if (push->scans[i].running)
 			swapmig_victims_stop(&push->scans[i]);
-	nodes_clear(push->dry);
+	bitmap_zero(push->dry, SWAPMIG_DRY_NODES * SWAPMIG_DRY_NODES);
 	nodes_clear(push->drained);
 	push->leaving = false;
 }
@@ -310,7 +303,8 @@ static bool displace_rescan(struct swapmig_push *push, unsigned int *nr, unsigne
 void swapmig_displace_end(struct swapmig_goal *goal)
 {
 	displace_forget(&goal->push);
-	if (goal->push.got || goal->push.displaced)
+	/* What CPUs have at hand is not above the watermark, as others see it */
+	if (goal->push.asked)
 		swapmig_drain_nodes(&goal->were);
 }
 
@@ -325,16 +319,18 @@ void swapmig_displace_end(struct swapmig_goal *goal)
  */
 void swapmig_placed(struct swapmig_goal *goal, unsigned long pages)
 {
+	int nid;
+
 	goal->push.placed += pages;
 	if (goal->quiet)
-		atomic_long_add(pages, &displace_left[goal->from == NUMA_NO_NODE ?
-						      MAX_NUMNODES : goal->from]);
+		for_each_node_mask(nid, goal->vacates)
+			atomic_long_add(pages, &displace_left[nid]);
 }
 
-/* Pages that have left the nodes of a request by other requests, so far */
+/* Pages that other requests have placed so far which vacate the nodes of this one */
 static unsigned long displace_others(const struct swapmig_goal *goal)
 {
-	unsigned long pages = atomic_long_read(&displace_left[MAX_NUMNODES]);
+	unsigned long pages = 0;
 	int nid;
 
 	for_each_node_mask(nid, goal->nodes)
@@ -347,7 +343,8 @@ static unsigned long displace_others(const struct swapmig_goal *goal)
  * @goal:	goal of the one that naps
  *
  * Context: process; no locks held.  Sleeps.
- * Return: false if a fatal signal is pending, or if it has not helped for long.
+ * Return: false if a fatal signal is pending, if the address space has no owner any
+ * more, or if it has not helped for long.
  */
 bool swapmig_nap(struct swapmig_goal *goal)
 {
@@ -355,21 +352,22 @@ bool swapmig_nap(struct swapmig_goal *goal)
 		return false;
 	goal->push.naps++;
 	schedule_timeout_killable(DISPLACE_NAP);
-	return !fatal_signal_pending(current);
+	return !fatal_signal_pending(current) && !swapmig_orphaned(goal->mm);
 }
 
 /*
  * Naps before the @nth sweep more: twice as many each time, until @most.  Returns false
- * if that is no use any more.
+ * if that is no use any more.  All CPUs may fill their LRU batches meanwhile.
  */
 static bool displace_naps(struct swapmig_goal *goal, int nth, int most)
 {
 	int naps = nth < ilog2(most) ? 1 << nth : most;
 
-	while (naps-- > 0)
-		if (!swapmig_nap(goal))
-			return false;
-	return true;
+	lru_cache_enable();
+	while (naps > 0 && swapmig_nap(goal))
+		naps--;
+	lru_cache_disable();
+	return naps <= 0;
 }
 
 /* It gets on, so it may wait once more; unless others undo what it does */
@@ -397,6 +395,7 @@ static bool displace_wait(struct swapmig_goal *goal)
 	if (goal->push.vain || goal->push.naps >= DISPLACE_NAPS_IN_ALL)
 		return false;
 	swapmig_run_waits(goal, true);
+	lru_cache_enable();
 	for (naps = 0; !on && naps < DISPLACE_NAPS && swapmig_nap(goal); naps++) {
 		on = displace_others(goal) != left;
 		/* For us, as we for them */
@@ -405,6 +404,7 @@ static bool displace_wait(struct swapmig_goal *goal)
 			break;
 	}
 	swapmig_run_waits(goal, false);
+	lru_cache_disable();
 	/* Nor will it help the next pages, unless they find room otherwise */
 	goal->push.vain = !on;
 	/* What others left may be in other CPUs' hands */
@@ -581,6 +581,8 @@ int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
 	swapmig_batches(folios, goal, displace_batch);
 	if (!goal->push.lacking || !displace_ask(folios, goal, &need))
 		return 0;
-	swapmig_count_no_victim(need.pages);
+	/* What is left for another sweep may find room there, but for what is only preferred */
+	if ((!goal->hold || goal->soft) && !fatal_signal_pending(current))
+		swapmig_count_no_victim(need.pages);
 	return -ENOMEM;
 }

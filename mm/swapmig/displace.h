@@ -18,15 +18,15 @@ struct swapmig_goal;
 
 /* victims.c: where the search for those that make way on a node stands */
 struct swapmig_scan {
-	const struct swapmig_goal *goal;	/* asks for room */
+	struct swapmig_goal *goal;	/* asks for room */
 	int nid;
 	int to;
 	struct mem_cgroup *own;		/* if @confined, the one whose folios may move */
 	struct mem_cgroup *memcg;	/* present one, if @inside */
 	const struct folio *first;	/* of the list; only to compare */
-	int lap;
-	unsigned int stage;		/* of a lap: a sort of list, in all cgroups */
-	int list;			/* of that sort, in the present cgroup */
+	short lap;
+	unsigned short stage;		/* of a lap: a sort of list, in all cgroups */
+	short list;			/* of that sort, in the present cgroup */
 	bool running;
 	bool confined;			/* only folios that are charged to @own move */
 	bool any;			/* also what is warm, for this once */
@@ -34,6 +34,8 @@ struct swapmig_scan {
 	bool end;			/* of the list has been reached */
 	bool over;			/* there is nobody, until something changes */
 	bool sized;			/* some were too large for the room */
+	unsigned char barren;		/* laps in which those that may go had no room */
+	unsigned char dear;		/* laps in which few went */
 	bool leaving;			/* some are about to be moved elsewhere */
 	unsigned long turn;		/* pages since @first */
 	unsigned long size;		/* of the list, or more, as it began */
@@ -42,7 +44,6 @@ struct swapmig_scan {
 	unsigned long blocked;		/* pages that would go, but for that */
 	unsigned long scanned;		/* pages looked at in all */
 	unsigned long since;		/* the same when the lap began */
-	unsigned long pried;		/* of these, others', in all searches */
 	unsigned long vain;		/* pages of this lap that a later one may take */
 	unsigned long found;		/* pages of this lap that made way */
 };
@@ -50,13 +51,14 @@ struct swapmig_scan {
 /* Pairs of nodes that a request remembers */
 #define SWAPMIG_SCANS	3
 
+/* The same of which it knows that it is no use: where there are more nodes some share */
+#define SWAPMIG_DRY_NODES	16
+
 /**
  * struct swapmig_push - a request makes room
  * @scans:	where the search for pages that make way stands, on a node for another
  * @nr_scans:	how many of these there were
- * @dry:	nodes on which nobody can make way to @dry_to
- * @dry_to:	node
- * @leaving:	others are about to move some that cannot
+ * @dry:	pairs of nodes: on the first nobody can make way to the second
  * @asked:	pages for which room was to be made, and windows of those that somebody had
  *		in hand at first
  * @lacked:	pages that their nodes lacked before, for which others have to go as well
@@ -74,14 +76,14 @@ struct swapmig_scan {
  * @crowded:	sweeps for other requests' sake, since it got on
  * @held:	sweeps for what somebody else had in hand
  * @naps:	for others, less one for each page that it got
+ * @leaving:	others are about to move some of those that cannot make way
  * @vain:	it was no use to wait for them, since it got on
  * @lacking:	some of a window found no room
  */
 struct swapmig_push {
 	struct swapmig_scan scans[SWAPMIG_SCANS];
 	unsigned int nr_scans;
-	int dry_to;
-	nodemask_t dry;
+	DECLARE_BITMAP(dry, SWAPMIG_DRY_NODES * SWAPMIG_DRY_NODES);
 	unsigned long asked;
 	unsigned long lacked;
 	nodemask_t met;
@@ -121,6 +123,7 @@ unsigned long swapmig_room(const struct swapmig_goal *goal, unsigned long *large
 void swapmig_drain_nodes(const nodemask_t *nodes);
 struct folio *swapmig_alloc_quiet(struct folio *src, unsigned long private);
 struct folio *swapmig_alloc_victim(struct folio *src, unsigned long private);
+void swapmig_free_victim(struct folio *dst, unsigned long private);
 
 /* ------------------------------------------------------------------------- */
 /* victims.c: where the coldest folios are                                    */
@@ -136,7 +139,7 @@ struct folio *swapmig_alloc_victim(struct folio *src, unsigned long private);
 #define SWAPMIG_LAP_ANY		3
 
 void swapmig_victims_start(struct swapmig_scan *scan,
-			   const struct swapmig_goal *goal, int nid, int to);
+			   struct swapmig_goal *goal, int nid, int to);
 unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 				      unsigned long pages, long room,
 				      struct list_head *move,

@@ -290,6 +290,16 @@ int swapmig_batches(struct list_head *folios, struct swapmig_goal *goal,
 	return err;
 }
 
+/* Others look at it; where a request is told what to vacate that is known */
+static void engine_vacates(const struct list_head *folios, struct swapmig_goal *goal)
+{
+	struct folio *folio;
+
+	list_for_each_entry(folio, folios, lru)
+		if (!node_isset(folio_nid(folio), goal->vacates))
+			node_set(folio_nid(folio), goal->vacates);
+}
+
 static int engine_run(const struct swapmig_engine *engine,
 		      struct list_head *folios, struct swapmig_goal *goal)
 {
@@ -356,6 +366,8 @@ long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
 
 	goal->err = 0;
 	goal->no_huge = false;
+	if (goal->quiet && goal->from == NUMA_NO_NODE)
+		engine_vacates(folios, goal);
 	while (!list_empty(folios) && !fatal_signal_pending(current) &&
 	       (engine = engine_shift(&list))) {
 		unsigned long before = pages;

@@ -75,11 +75,12 @@ struct swapmig_tally {
  * @running:	on the list of requests under way, if @quiet
  * @pid:	whose pages they are, for tracepoints
  * @from:	node that is vacated, or NUMA_NO_NODE
+ * @vacates:	the same; or the nodes that its folios so far came from, if @quiet
  * @tag:	slots of evicted pages are tagged with @nid; else the policy decides
  * @quiet:	room is made: do without reclaim until that has been tried
  * @soft:	they are only preferred: nobody who prefers them as well makes way, nobody
  *		waits, and no huge page is split
- * @first:	sweep over the range, so that all is asked for the first time
+ * @first:	sweep over the range in which anything is asked for
  * @hold:	the engines after the one that makes room are not for this sweep
  * @waits:	for other requests, at this moment
  * @no_huge:	there was no page for one of hugetlbfs
@@ -104,6 +105,7 @@ struct swapmig_goal {
 	struct list_head running;
 	pid_t pid;
 	int from;
+	nodemask_t vacates;
 	bool tag;
 	bool quiet;
 	bool soft;
@@ -124,6 +126,12 @@ static inline bool swapmig_quiet(const struct swapmig_goal *goal)
 {
 	return IS_ENABLED(CONFIG_SWAPMIG_DISPLACE) && goal->quiet &&
 	       !nodes_empty(goal->nodes);
+}
+
+/* Its last owner is gone: all that is left to do is to let go of it */
+static inline bool swapmig_orphaned(const struct mm_struct *mm)
+{
+	return mm != current->mm && atomic_read(&mm->mm_users) == 1;
 }
 
 /* All of these may need room; in later sweeps the same are met again */

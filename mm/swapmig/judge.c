@@ -63,6 +63,14 @@ static unsigned int ask_policy(const struct mempolicy *pol,
 	return node_isset(scan->to, pol->nodes) ? SWAPMIG_SAYS_GO : 0;
 }
 
+/* Not what a set-user-ID program has for its user.  RCU protects the credentials. */
+static bool is_of(const struct task_struct *task, kuid_t uid)
+{
+	const struct cred *cred = __task_cred(task);
+
+	return uid_eq(cred->uid, uid) && uid_eq(cred->euid, uid) && uid_eq(cred->suid, uid);
+}
+
 /* The policies of single threads are not known: any of them may have touched it */
 static unsigned int ask_owner(struct mm_struct *mm, bool has_policy,
 			      const struct look *look)
@@ -72,7 +80,7 @@ static unsigned int ask_owner(struct mm_struct *mm, bool has_policy,
 
 	rcu_read_lock();
 	owner = rcu_dereference(mm->owner);
-	if (look->own && (!owner || !uid_eq(task_uid(owner), look->uid)))
+	if (look->own && (!owner || !is_of(owner, look->uid)))
 		says |= SWAPMIG_SAYS_STAY;
 	/* Elsewhere it is outer to the locks that are held: see exec_mmap() */
 	if (owner && !spin_trylock(&owner->alloc_lock)) {
@@ -225,6 +233,14 @@ static bool is_locked_in(struct folio *folio)
 					!folio_evictable(folio);
 }
 
+/* Some devices, and what has buffers, want memory of a sort */
+static bool may_move(struct folio *folio)
+{
+	return folio_test_anon(folio) || !folio->mapping ||
+	       gfp_zone(mapping_gfp_mask(folio->mapping)) ==
+	       gfp_zone(GFP_HIGHUSER_MOVABLE);
+}
+
 /* Clean page cache, which anybody's allocation may evict */
 static bool may_drop(struct folio *folio)
 {
@@ -288,9 +304,11 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 			stays = true;
 		}
 	}
-	if (!stays)
-		return cold && !(says & (SWAPMIG_SAYS_GO | SWAPMIG_SAYS_WARM)) &&
-		       may_drop(folio) ? SWAPMIG_DROPS : SWAPMIG_MOVES;
+	if (!stays && may_drop(folio) &&
+	    ((cold && !(says & (SWAPMIG_SAYS_GO | SWAPMIG_SAYS_WARM))) || !may_move(folio)))
+		return SWAPMIG_DROPS;
+	if (!stays && may_move(folio))
+		return SWAPMIG_MOVES;
 	/* The page tables do not say it any more */
 	if (mapped && says & SWAPMIG_SAYS_YOUNG)
 		folio_set_referenced(folio);

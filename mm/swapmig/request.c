@@ -251,12 +251,6 @@ static unsigned long window_collect(struct swapmig_request *req, unsigned long a
 	return addr;
 }
 
-/* Its last owner is gone: all that is left to do is to let go of it */
-static bool request_orphaned(const struct swapmig_request *req)
-{
-	return req->mm != current->mm && atomic_read(&req->mm->mm_users) == 1;
-}
-
 /*
  * Returns the number of folios that stayed, -EINTR after a fatal signal, or the
  * errno of an engine.
@@ -267,7 +261,7 @@ static long request_sweep(struct swapmig_request *req)
 	long failed = 0, ret = 0;
 
 	lockdep_assert_not_held(&req->mm->mmap_lock);
-	while (addr < req->end && !request_orphaned(req)) {
+	while (addr < req->end && !swapmig_orphaned(req->mm)) {
 		LIST_HEAD(folios);
 
 		addr = window_collect(req, addr, &folios, &failed);
@@ -297,7 +291,7 @@ static long request_run(struct swapmig_request *req)
 		if (sweeps == 1 && req->goal.soft)
 			swapmig_run_to(&req->goal, &no_nodes);
 		failed = request_sweep(req);
-		req->goal.first = false;
+		req->goal.first = !req->goal.push.asked;
 		if (failed <= 0 || sweeps == 1)
 			break;
 		if (!swapmig_crowded(&req->goal))

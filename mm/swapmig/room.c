@@ -6,6 +6,7 @@
  * would wake, and how to allocate there without any reclaim.
  */
 
+#include <linux/cpuset.h>
 #include <linux/gfp.h>
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
@@ -146,7 +147,10 @@ static void zone_unboost(struct zone *zone, unsigned long before)
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
-/* Only with __GFP_HIGH an allocation does not count what others have raised */
+/*
+ * Only with __GFP_HIGH, and without reclaim, an allocation does not count what others
+ * have raised, nor mind the cpuset of the caller.
+ */
 static noinline struct folio *alloc_boosted(gfp_t gfp, unsigned int order,
 					    struct pglist_data *pgdat)
 {
@@ -271,10 +275,26 @@ struct folio *swapmig_alloc_victim(struct folio *src, unsigned long private)
 
 	if (way->room < 1L << order)
 		return NULL;
-	/* Its owner's cpuset was asked; the caller's does not matter */
+	/* Its owner's cpuset was asked; the caller's does not matter, but for compaction */
 	gfp = (QUIET_GFP & ~__GFP_HARDWALL) | order_gfp(order);
-	folio = alloc_unboosted(gfp, order, way->nid);
+	if (order_gfp(order) || cpuset_node_allowed(way->nid, QUIET_GFP))
+		folio = alloc_unboosted(gfp, order, way->nid);
+	else
+		folio = alloc_boosted(gfp, order, NODE_DATA(way->nid));
 	if (folio)
 		way->room -= 1L << order;
 	return folio;
+}
+
+/**
+ * swapmig_free_victim - it was not needed
+ * @dst:	what swapmig_alloc_victim() had allocated
+ * @private:	struct swapmig_way
+ */
+void swapmig_free_victim(struct folio *dst, unsigned long private)
+{
+	struct swapmig_way *way = (struct swapmig_way *)private;
+
+	way->room += folio_nr_pages(dst);
+	folio_put(dst);
 }

@@ -79,7 +79,7 @@ static bool run_any(const struct swapmig_goal *goal, const void *arg,
 static bool run_vacates(const struct swapmig_goal *one,
 			const struct swapmig_goal *other)
 {
-	return one->from == NUMA_NO_NODE || node_isset(one->from, other->nodes);
+	return nodes_intersects(one->vacates, other->nodes);
 }
 
 static bool run_is_busy(const struct swapmig_goal *other, const void *arg)
@@ -166,6 +166,14 @@ bool swapmig_run_wanted(const struct swapmig_scan *scan)
 	return run_any(NULL, scan, run_goes);
 }
 
+/* Will a request without a source take pages from a node, by what it took so far? */
+static bool run_may_take(const struct swapmig_goal *goal, int nid)
+{
+	if (nodes_empty(goal->nodes) || goal->soft)
+		return false;
+	return nodes_empty(goal->vacates) || node_isset(nid, goal->vacates);
+}
+
 /**
  * swapmig_run_look - what do requests say of a page of an address space?
  * @scan:	a scan that has met it
@@ -189,8 +197,7 @@ unsigned int swapmig_run_look(const struct swapmig_scan *scan,
 			say |= SWAPMIG_SAYS_STAY;
 		else if (goal->from == NUMA_NO_NODE)
 			/* Where it belongs is for policies to say */
-			say |= nodes_empty(goal->nodes) || goal->soft ?
-			       0 : SWAPMIG_SAYS_MAY_LEAVE;
+			say |= run_may_take(goal, scan->nid) ? SWAPMIG_SAYS_MAY_LEAVE : 0;
 		else if (goal->from != scan->nid)
 			continue;
 		else if (node_isset(scan->to, goal->nodes))

@@ -61,6 +61,8 @@ void swapmig_begin(struct swapmig_goal *goal, struct mm_struct *mm, int from,
 	goal->engines = engines;
 	goal->batch = swapmig_batch();
 	goal->from = from;
+	if (from != NUMA_NO_NODE)
+		node_set(from, goal->vacates);
 	goal->pid = stats_pid(mm);
 	goal->mm = mm;
 	goal->quiet = swapmig_makes_room(goal->engines);

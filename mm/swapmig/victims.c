@@ -30,8 +30,9 @@
  */
 #define VICTIMS_EACH		32
 
-/* Where no more than one of so many may go, two laps are enough */
+/* Where no more than one of so many may go, two laps are enough; so many more if some did */
 #define VICTIMS_FEW		8UL
+#define VICTIMS_DEAR		1
 
 /* The same for what other requests want, in a lap of its own */
 #define VICTIMS_WANTED_PAGES	((64UL << 20) / PAGE_SIZE)
@@ -41,6 +42,9 @@
  * many, and VICTIMS_EACH more for each that made way.
  */
 #define VICTIMS_PRIED_PAGES	((128UL << 20) / PAGE_SIZE)
+
+/* Laps in which those that may go have no room on the other node */
+#define VICTIMS_BARREN		2
 
 /* Pages that find no room, before it is no use to look for some that need none */
 #define VICTIMS_BLOCKED_PAGES	1024
@@ -207,6 +211,9 @@ static unsigned int victims_peek(struct swapmig_scan *scan, struct folio **folio
 		scan->scanned += size;
 		if (folio_try_get(folio))
 			folios[nr++] = folio;
+		/* One may be enough: the others keep their places */
+		if (size > 1)
+			break;
 	}
 	spin_unlock_irq(&lruvec->lru_lock);
 	/* Somebody else may have taken the first one away */
@@ -254,8 +261,10 @@ static bool victims_next_memcg(struct swapmig_scan *scan)
 
 static bool victims_prying(const struct swapmig_scan *scan)
 {
+	const struct swapmig_push *push = &scan->goal->push;
+
 	return victims_others(scan) &&
-	       scan->pried > VICTIMS_PRIED_PAGES + VICTIMS_EACH * scan->goal->push.displaced;
+	       push->pried > VICTIMS_PRIED_PAGES + VICTIMS_EACH * push->displaced;
 }
 
 /* Before the first of the lists */
@@ -291,22 +300,34 @@ static int victims_lap_after(int lap, bool few, bool found)
 	return lap + 1;
 }
 
+/* Hardly any may go, and fewer did: is another look at all of them worth it? */
+static bool victims_too_dear(struct swapmig_scan *scan, unsigned long looked)
+{
+	if (scan->found * VICTIMS_EACH > looked)
+		return false;
+	return !scan->found || scan->dear++ >= VICTIMS_DEAR;
+}
+
 /* False when nobody is left to make way */
 static bool victims_next_lap(struct swapmig_scan *scan)
 {
 	unsigned long looked = scan->scanned - scan->since;
 	unsigned long found = scan->found, may = found + scan->vain;
-	/* Hardly any may go: another look at all of them is not worth it */
 	bool few = may * VICTIMS_FEW <= looked;
 	bool warm = scan->lap >= SWAPMIG_LAP_WARM;
-	bool over = !may || (few && warm && !scan->sized);
+	bool sized = scan->sized && scan->lap < SWAPMIG_LAP_ANY;
+	bool over = !may || (few && warm && !sized && victims_too_dear(scan, looked));
 	int lap = scan->lap, next = victims_lap_after(lap, few, found);
 
-	if (scan->blocked)
+	if (scan->blocked && (lap != SWAPMIG_LAP_WANTED || !scan->barren)) {
 		/* The same once more, when the other node has room */
 		next = lap;
-	else if (over && lap != SWAPMIG_LAP_WANTED)
-		next = VICTIMS_LAPS;
+		scan->barren++;
+	} else {
+		scan->barren = 0;
+		if (over && lap != SWAPMIG_LAP_WANTED)
+			next = VICTIMS_LAPS;
+	}
 	victims_begin_lap(scan, next);
 	return next < VICTIMS_LAPS;
 }
@@ -369,14 +390,13 @@ void swapmig_victims_stop(struct swapmig_scan *scan)
  * in the address space.
  */
 void swapmig_victims_start(struct swapmig_scan *scan,
-			   const struct swapmig_goal *goal, int nid, int to)
+			   struct swapmig_goal *goal, int nid, int to)
 {
 	*scan = (struct swapmig_scan) {
 		.running = true,
 		.goal = goal,
 		.nid = nid,
 		.to = to,
-		.pried = goal->push.pried,
 	};
 	victims_leave_lists(scan);
 	victims_begin_lap(scan, swapmig_run_wanted(scan) ? SWAPMIG_LAP_WANTED : 0);
@@ -463,6 +483,11 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 	unsigned long taken = 0, begin = scan->scanned;
 	bool vain = false;
 
+	if (room > 0)
+		scan->barren = 0;
+	/* All of them were looked at, and none was dropped that had become cold */
+	if (scan->barren >= VICTIMS_BARREN)
+		return 0;
 	scan->room = room;
 	scan->blocked = 0;
 	scan->any = false;
@@ -479,9 +504,8 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 			if (taken)
 				break;
 			lap = victims_advance(scan);
-			if (lap < 0)
-				scan->over = true;
-			if (lap < 0 || (lap && scan->blocked))
+			scan->over = lap < 0;
+			if (scan->over || (lap && scan->blocked))
 				break;
 		}
 		if (victims_prying(scan) && !swapmig_scan_foreign(scan)) {
@@ -497,7 +521,7 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 		/* No more than are wanted, as long as they may go */
 		nr = victims_peek(scan, folios, vain ? ULONG_MAX : pages - taken);
 		if (victims_others(scan))
-			scan->pried += scan->scanned - looked;
+			scan->goal->push.pried += scan->scanned - looked;
 		for (i = 0; i < nr; i++) {
 			if (taken < pages)
 				taken += victims_take(scan, folios[i], &asked, move, drop);

@@ -96,16 +96,13 @@ static void result_print(const struct result *r, long asked)
 /* Why pages have stayed since boot, if the kernel says so */
 static void show_stayed(void)
 {
-	static const char * const why[] = {
-		"mlocked", "pinned", "hugetlb", "writeback", "no_room", "raced",
-	};
-	char path[64];
-	size_t i;
+	long pages;
+	int i;
 
-	for (i = 0; i < ARRAY_SIZE(why); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/mm/swapmig/stayed/%s", why[i]);
-		if (!access(path, F_OK))
-			bench_progress("stayed so far: %s %ld", why[i], sm_read_long(path));
+	for (i = 0; i < SM_STAYED; i++) {
+		pages = sm_stayed(sm_stayed_why[i]);
+		if (pages >= 0)
+			bench_progress("stayed so far: %s %ld", sm_stayed_why[i], pages);
 	}
 }
 

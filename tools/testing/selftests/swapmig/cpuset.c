@@ -10,8 +10,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define V1_ROOT	"/tmp/swapmig.cpuset"
-
 /* Two groups, of nodes 0,1 and of node 2; and a process in the first */
 struct groups {
 	char *buf;
@@ -23,39 +21,6 @@ struct groups {
 	struct sm_peer peer;
 };
 
-static bool mount_v1(void)
-{
-	return !mount("none", V1_ROOT, "cgroup", 0, "cpuset");
-}
-
-static bool v2_has_cpusets(void)
-{
-	char list[256];
-
-	return sm_read(SM_V2_ROOT "/cgroup.controllers", list,
-		       sizeof(list)) > 0 && strstr(list, "cpuset");
-}
-
-/*
- * The kernel lets go of a hierarchy of version 1 when it is unmounted without
- * groups in it. A removed group is really gone only a little later, so mount and
- * unmount until it does.
- */
-static bool release_v1(void)
-{
-	int i;
-
-	if (umount(V1_ROOT) && errno != EINVAL)
-		return false;
-	for (i = 0; i < 100; i++) {
-		if (v2_has_cpusets())
-			return true;
-		sm_nap();
-	}
-	mount_v1();
-	return false;
-}
-
 static void groups_begin(struct __test_metadata *_metadata, struct groups *g,
 			 bool v2)
 {
@@ -63,11 +28,10 @@ static void groups_begin(struct __test_metadata *_metadata, struct groups *g,
 
 	g->v2 = v2;
 	g->half = len / 2;
-	g->root = v2 ? SM_V2_ROOT : V1_ROOT;
+	g->root = v2 ? SM_V2_ROOT : SM_V1_ROOT;
 	snprintf(g->dir, sizeof(g->dir), "%s/swapmig-a", g->root);
 	snprintf(g->other, sizeof(g->other), "%s/swapmig-b", g->root);
-	mkdir(V1_ROOT, 0755);
-	ASSERT_TRUE(v2 ? sm_v2_cpusets(true) : SM_WAIT(mount_v1()));
+	ASSERT_TRUE(v2 ? sm_v2_cpusets(true) : sm_v1_cpusets(true));
 	g->buf = sm_map(len);
 	ASSERT_NE(NULL, g->buf);
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
@@ -86,8 +50,7 @@ static void groups_end(struct __test_metadata *_metadata, struct groups *g)
 	EXPECT_EQ(0, sm_peer_stop(&g->peer));
 	EXPECT_TRUE(sm_group_remove(g->dir));
 	EXPECT_TRUE(sm_group_remove(g->other));
-	EXPECT_TRUE(g->v2 ? sm_v2_cpusets(false) : SM_WAIT(release_v1()));
-	rmdir(V1_ROOT);
+	EXPECT_TRUE(g->v2 ? sm_v2_cpusets(false) : sm_v1_cpusets(false));
 	EXPECT_EQ(0, sm_swap_off());
 }
 

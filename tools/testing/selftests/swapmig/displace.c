@@ -72,12 +72,18 @@ TEST_F(exchange, mbind)
 /* By two calls at the same time, while nobody, or both of them, write */
 TEST_F(exchange, at_once)
 {
-	EXCHANGE_AT_ONCE(&self->a, &self->b, 0, false);
+	EXCHANGE_AT_ONCE(&self->a, &self->b, 0, 0);
 }
 
 TEST_F(exchange, at_once_hot)
 {
-	EXCHANGE_AT_ONCE(&self->a, &self->b, 0, true);
+	EXCHANGE_AT_ONCE(&self->a, &self->b, 0, HOT);
+}
+
+/* The second call begins when the first one displaces already. */
+TEST_F(exchange, at_once_late)
+{
+	EXCHANGE_AT_ONCE(&self->a, &self->b, 0, HOT | LATE);
 }
 
 /* Both write all the time, and change places again and again. */
@@ -120,7 +126,9 @@ TEST_F(exchange_stress, hot)
 /* Who is on node 1: one that has to stay there, and one that may go */
 enum why {
 	VMA_BOUND,
+	VMA_BOUND_TO_TWO,
 	TASK_BOUND,
+	TASK_INTERLEAVES,
 	CPUSET,
 	MLOCKED,
 	PINNED,
@@ -146,6 +154,16 @@ FIXTURE_VARIANT_ADD(stays, mbind)
 FIXTURE_VARIANT_ADD(stays, set_mempolicy)
 {
 	.why = TASK_BOUND,
+};
+
+FIXTURE_VARIANT_ADD(stays, mbind_two)
+{
+	.why = VMA_BOUND_TO_TWO,
+};
+
+FIXTURE_VARIANT_ADD(stays, interleave)
+{
+	.why = TASK_INTERLEAVES,
 };
 
 FIXTURE_VARIANT_ADD(stays, cpuset)
@@ -218,6 +236,11 @@ static long hold(struct sm_peer *p, enum why why)
 	switch (why) {
 	case VMA_BOUND:
 		return sm_peer(p, SM_ORD_MBIND, SM_NODE(1), 0);
+	case VMA_BOUND_TO_TWO:
+		return sm_peer(p, SM_ORD_MBIND, SM_NODE(1) | SM_NODE(2), 0);
+	case TASK_INTERLEAVES:
+		return sm_peer(p, SM_ORD_POLICY, SM_NODE(1) | SM_NODE(2),
+			       MPOL_INTERLEAVE);
 	case TASK_BOUND:
 		return sm_peer(p, SM_ORD_POLICY, SM_NODE(1), MPOL_BIND);
 	case MLOCKED:
@@ -311,7 +334,8 @@ TEST_F(order, who_wants_to)
 }
 
 /* One of the two processes that map a page has to stay: the page stays. */
-TEST_F(order, not_one_of_two_owners)
+static void one_of_two(struct __test_metadata *_metadata,
+		       struct _test_data_order *self, bool cpuset)
 {
 	size_t len = sm_part(ROOM, 45);
 	char *buf = sm_map(len);
@@ -319,7 +343,8 @@ TEST_F(order, not_one_of_two_owners)
 	ASSERT_NE(NULL, buf);
 	sm_fill_on(buf, len, 2, 1);
 	ASSERT_EQ(0, sm_peer_start(&self->one, buf, len));
-	ASSERT_EQ(0, sm_peer(&self->one, SM_ORD_POLICY, SM_NODE(1), MPOL_BIND));
+	ASSERT_EQ(0, cpuset ? sm_group_join(GROUP, self->one.pid) :
+			      sm_peer(&self->one, SM_ORD_POLICY, SM_NODE(1), MPOL_BIND));
 	ASSERT_EQ(SM_PAGES(len), ON(&self->one, 1));
 	START(&self->two, sm_part(ROOM, 45), 1, 3);
 	START(&self->a, sm_part(ROOM, 35), 0, 1);
@@ -329,4 +354,19 @@ TEST_F(order, not_one_of_two_owners)
 	EXPECT_INTACT(&self->two, SM_NODE(0) | SM_NODE(1), 3);
 	EXPECT_EQ(0, sm_bad(buf, len, 2));
 	munmap(buf, len);
+}
+
+TEST_F(order, policy_of_one_of_two)
+{
+	one_of_two(_metadata, self, false);
+}
+
+TEST_F(order, cpuset_of_one_of_two)
+{
+	ASSERT_TRUE(sm_v2_cpusets(true));
+	ASSERT_EQ(0, sm_group_make(GROUP, "1"));
+	one_of_two(_metadata, self, true);
+	EXPECT_EQ(0, sm_peer_stop(&self->one));
+	EXPECT_TRUE(sm_group_remove(GROUP));
+	EXPECT_TRUE(sm_v2_cpusets(false));
 }

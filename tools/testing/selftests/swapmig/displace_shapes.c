@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Requests to full nodes, of other shapes: unequal, huge pages, page cache, memory
- * cgroups, cpusets, many at once, whole nodes, and calls that are interrupted.
+ * Requests to full nodes, of other shapes: unequal, fragments, page cache, memory
+ * cgroups, and calls that are interrupted.
  */
 #include "swapmig_displace.h"
 
@@ -58,26 +58,6 @@ TEST_F(shapes, preferred)
 	EXPECT_INTACT(&self->b, ~0UL, 2);
 }
 
-/* 32 MiB of free pages of @node in blocks of page tables, 63 of them together */
-static bool fragment(int node)
-{
-	const size_t step = SM_HUGE, len = 8192 * step;
-	char *p = sm_map(len);
-	size_t off;
-
-	if (!p || madvise(p, len, MADV_NOHUGEPAGE))
-		return false;
-	sm_run_on_node(node);
-	/* Of zeros: that takes no page but the table */
-	for (off = 0; off < len; off += step)
-		sm_touch(p + off, 1);
-	sm_run_on_node(-1);
-	/* The others stay until the process ends */
-	for (off = 0; off < len; off += 64 * step)
-		munmap(p + off, 63 * step);
-	return true;
-}
-
 /*
  * What is placed among fragments does not raise the watermarks: who allocates next
  * would wake kswapd.
@@ -86,7 +66,7 @@ TEST_F(shapes, no_boost)
 {
 	long before;
 
-	ASSERT_TRUE(fragment(1));
+	ASSERT_TRUE(sm_fragment(1));
 	START(&self->a, sm_part(ROOM, 95), 0, 1);
 	sm_boost(true);
 	before = sm_mark(1, "boost");
@@ -111,21 +91,39 @@ TEST_F(shapes, visible)
 	snprintf(want, sizeof(want), "for=%d from=1 to=0 wanted=", self->a.pid);
 	EXPECT_TRUE(sm_traced("swapmig_displace:", want));
 	EXPECT_LT(placed, COUNTER("displace/placed"));
-	EXPECT_LT(displaced, COUNTER("displaced"));
+	/* None of it went there and back */
+	displaced = COUNTER("displaced") - displaced;
+	EXPECT_LE(ON(&self->b, 0), displaced);
+	EXPECT_GE(ON(&self->b, 0) + 256, displaced);
+}
+
+/* Where there is room nobody is looked at. */
+TEST_F(shapes, room)
+{
+	long displaced = COUNTER("displaced"), scanned = COUNTER("scanned");
+	long by_displace = COUNTER("displace/placed"), direct = COUNTER("direct/placed");
+
+	START(&self->a, sm_part(ROOM, 85), 0, 1);
+	START(&self->b, SM_MIB, 1, 2);
+	EXPECT_ALL_MOVE(&self->a, 0, 1);
+	EXPECT_EQ(displaced, COUNTER("displaced"));
+	EXPECT_EQ(scanned, COUNTER("scanned"));
+	EXPECT_EQ(by_displace, COUNTER("displace/placed"));
+	EXPECT_LE(direct + SM_PAGES(self->a.len), COUNTER("direct/placed"));
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_HOME(&self->b, 1, 2);
 }
 
 /* Clean page cache need not be moved. */
-TEST_F(shapes, page_cache)
+static void page_cache(struct __test_metadata *_metadata, struct _test_data_shapes *self,
+		       int fd)
 {
 	long dropped = COUNTER("dropped"), displaced = COUNTER("displaced");
 	static char buf[SM_MIB];
 	size_t off;
-	int fd;
 
-	ASSERT_EQ(0, sm_swap_off());
-	START(&self->a, sm_part(ROOM, 85), 0, 1);
-	fd = open(SM_DISK, O_RDONLY);
 	ASSERT_LE(0, fd);
+	START(&self->a, sm_part(ROOM, 85), 0, 1);
 	sm_set_mempolicy(MPOL_BIND, SM_NODE(1));
 	for (off = 0; off < ROOM; off += sizeof(buf))
 		ASSERT_EQ((long)sizeof(buf), pread(fd, buf, sizeof(buf), off));
@@ -140,100 +138,24 @@ TEST_F(shapes, page_cache)
 	close(fd);
 }
 
-/* A process with huge pages; the fault itself may reclaim for them */
-#define START_HUGE(...) start_huge(_metadata, __VA_ARGS__)
-
-static void start_huge(struct __test_metadata *_metadata, struct sm_peer *p,
-		       size_t len, int node, __u64 seed)
-{
-	char *map = sm_map(len + SM_HUGE);
-
-	ASSERT_NE(NULL, map);
-	map = (char *)(((uintptr_t)map + SM_HUGE - 1) & -SM_HUGE);
-	ASSERT_EQ(0, madvise(map, len, MADV_HUGEPAGE));
-	ASSERT_EQ(0, sm_peer_start(p, map, len));
-	ASSERT_EQ(0, sm_peer(p, SM_ORD_FILL, node, seed));
-	ASSERT_EQ(SM_PAGES(len), ON(p, node));
-}
-
-/* Huge pages of a process, in bytes */
-static size_t huge_of(const struct sm_peer *p)
-{
-	char path[64], line[512];
-	size_t kib = 0;
-	long val;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps", p->pid);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "AnonHugePages: %ld", &val) == 1)
-			kib += val;
-	if (f)
-		fclose(f);
-	return kib * 1024;
-}
-
-/* Where there is no room for a huge page it is split, and placed. */
-TEST_F(shapes, huge_pages)
+TEST_F(shapes, page_cache_of_a_device)
 {
 	ASSERT_EQ(0, sm_swap_off());
-	START_HUGE(&self->a, sm_part(ROOM, 70) / SM_HUGE * SM_HUGE, 0, 1);
-	START(&self->b, sm_part(ROOM, 90), 1, 2);
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	quiet_begin(&self->q);
-	EXPECT_ALL_MOVE(&self->a, 0, 1);
-	EXPECT_QUIET(&self->q);
-	EXPECT_HOME(&self->a, 1, 1);
-	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
+	page_cache(_metadata, self, open(SM_DISK, O_RDONLY));
 }
 
-/* They change places whole, also several times. */
-TEST_F(shapes, huge_exchange)
+TEST_F(shapes, page_cache)
 {
-	size_t len = sm_part(ROOM, 80) / SM_HUGE * SM_HUGE;
-	int round, at = 0;
+	static const char buf[SM_MIB] = { 1 };
+	int fd = open("/var/tmp", O_TMPFILE | O_RDWR, 0600);
+	size_t off;
 
 	ASSERT_EQ(0, sm_swap_off());
-	START_HUGE(&self->a, len, 0, 1);
-	START_HUGE(&self->b, len, 1, 2);
-	if (huge_of(&self->a) < len || huge_of(&self->b) < len)
-		SKIP(return, "needs huge pages on both nodes");
-	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
-	quiet_begin(&self->q);
-	for (round = 0; round < 4; round++, at = !at) {
-		EXPECT_ALL_MOVE(&self->a, at, !at);
-		EXPECT_ALL_MOVE(&self->b, !at, at);
-	}
-	EXPECT_QUIET(&self->q);
-	EXPECT_LE(len / 2, huge_of(&self->a));
-	EXPECT_LE(len / 2, huge_of(&self->b));
-	EXPECT_HOME(&self->a, at, 1);
-	EXPECT_HOME(&self->b, !at, 2);
-}
-
-/* The hole is smaller than a huge page: they are split, and change places. */
-TEST_F(shapes, huge_small_hole)
-{
-	size_t len = sm_part(ROOM, 60) / SM_HUGE * SM_HUGE;
-	struct sm_peer filler[2];
-	int i;
-
-	ASSERT_EQ(0, sm_swap_off());
-	START_HUGE(&self->a, len, 0, 1);
-	START_HUGE(&self->b, len, 1, 2);
-	for (i = 0; i < 2; i++) {
-		long room = sm_room(i, "low") - 11 * SM_MIB / 4;
-
-		ASSERT_LT(0, room);
-		START(&filler[i], room / SM_PAGE * SM_PAGE, i, 3);
-		ASSERT_EQ(0, sm_peer(&filler[i], SM_ORD_MBIND, SM_NODE(i), 0));
-	}
-	EXCHANGE(&self->a, &self->b, 0);
-	for (i = 0; i < 2; i++) {
-		EXPECT_HOME(&filler[i], i, 3);
-		EXPECT_EQ(0, sm_peer_stop(&filler[i]));
-	}
+	for (off = 0; off < ROOM; off += sizeof(buf))
+		ASSERT_EQ((long)sizeof(buf), pwrite(fd, buf, sizeof(buf), off));
+	ASSERT_EQ(0, fsync(fd));
+	ASSERT_EQ(0, posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+	page_cache(_metadata, self, fd);
 }
 
 TEST_F(shapes, move_pages)
@@ -365,163 +287,71 @@ TEST_F(shapes, charges_stay)
 	EXPECT_EQ(0, sm_write(SM_V2_ROOT "/cgroup.subtree_control", "-memory"));
 }
 
-/* Two processes in a cpuset each */
-#define CPUSETS_BEGIN(...)	cpusets_begin(_metadata, __VA_ARGS__)
-#define CPUSETS_END(...)	cpusets_end(_metadata, __VA_ARGS__)
-
-static void cpusets_begin(struct __test_metadata *_metadata, struct sm_peer *a,
-			  struct sm_peer *b)
-{
-	ASSERT_TRUE(sm_v2_cpusets(true));
-	ASSERT_EQ(0, sm_group_make(GROUP("a"), "0"));
-	ASSERT_EQ(0, sm_group_make(GROUP("b"), "1"));
-	START(a, sm_part(ROOM, 85), 0, 0);
-	START(b, sm_part(ROOM, 85), 1, 0);
-	ASSERT_EQ(0, sm_group_join(GROUP("a"), a->pid));
-	ASSERT_EQ(0, sm_group_join(GROUP("b"), b->pid));
-	ASSERT_EQ(0, sm_peer(a, SM_ORD_FILL, 0, 1));
-	ASSERT_EQ(0, sm_peer(b, SM_ORD_FILL, 1, 2));
-}
-
-static void cpusets_end(struct __test_metadata *_metadata, struct sm_peer *a,
-			struct sm_peer *b)
-{
-	EXPECT_EQ(0, sm_peer_stop(a));
-	EXPECT_EQ(0, sm_peer_stop(b));
-	EXPECT_TRUE(sm_group_remove(GROUP("a")));
-	EXPECT_TRUE(sm_group_remove(GROUP("b")));
-	EXPECT_TRUE(sm_v2_cpusets(false));
-}
-
-/* They change their nodes with each other, one after the other. */
-TEST_F(shapes, cpusets)
-{
-	CPUSETS_BEGIN(&self->a, &self->b);
-	quiet_begin(&self->q);
-	EXPECT_EQ(0, sm_group_set(GROUP("a"), "cpuset.mems", "1"));
-	EXPECT_EQ(0, sm_group_set(GROUP("b"), "cpuset.mems", "0"));
-	EXPECT_QUIET(&self->q);
-	EXPECT_HOME(&self->a, 1, 1);
-	EXPECT_HOME(&self->b, 0, 2);
-	CPUSETS_END(&self->a, &self->b);
-}
-
-static pid_t set_mems(const char *group, const char *nodes)
-{
-	pid_t pid = sm_fork();
-
-	if (!pid)
-		_exit(sm_group_set(group, "cpuset.mems", nodes) ? 1 : 0);
-	return pid;
-}
-
-static bool ends_well(pid_t pid)
-{
-	int status = -1;
-
-	return waitpid(pid, &status, 0) == pid && !status;
-}
-
-/* The same by two writers at once; each of them returns to find its pages moved. */
-TEST_F(shapes, cpusets_at_once)
-{
-	pid_t one, two;
-
-	CPUSETS_BEGIN(&self->a, &self->b);
-	/* A debt that is a second old would go by way of swap on a slow machine */
-	ASSERT_EQ(0, sm_write(SM_ENGINES, "direct displace"));
-	quiet_begin(&self->q);
-	one = set_mems(GROUP("a"), "1");
-	two = set_mems(GROUP("b"), "0");
-	EXPECT_TRUE(ends_well(one));
-	EXPECT_TRUE(ends_well(two));
-	/* What one had to leave is its debt for a moment */
-	EXPECT_TRUE(SM_WAIT(ON(&self->a, 1) == SM_PAGES(self->a.len) &&
-			    ON(&self->b, 0) == SM_PAGES(self->b.len)));
-	ASSERT_EQ(0, sm_write(SM_ENGINES, "direct displace swapout"));
-	EXPECT_QUIET(&self->q);
-	EXPECT_HOME(&self->a, 1, 1);
-	EXPECT_HOME(&self->b, 0, 2);
-	CPUSETS_END(&self->a, &self->b);
-}
-
-/* Killed in the middle: all is intact, nothing is isolated, and another call ends it. */
-TEST_F(shapes, interrupted)
+/* Is a call killed in the middle, with pages on both sides? */
+static bool killed_in_middle(struct __test_metadata *_metadata, const struct sm_peer *a)
 {
 	struct sm_peer caller;
 	long displaced;
 
-	START(&self->a, sm_part(ROOM, 85), 0, 1);
-	START(&self->b, sm_part(ROOM, 85), 1, 2);
-	quiet_begin(&self->q);
+	START(&caller, SM_PAGE, 2, 0);
 	displaced = COUNTER("dropped") + COUNTER("displaced");
-	START(&caller, SM_PAGE, 0, 0);
-	ASSERT_EQ(0, sm_peer_order_migrate(&caller, self->a.pid, SM_NODE(0),
-					   SM_NODE(1)));
+	ASSERT_EQ(0, sm_peer_order_migrate(&caller, a->pid, SM_NODE(0), SM_NODE(1)));
 	EXPECT_TRUE(SM_WAIT(COUNTER("dropped") + COUNTER("displaced") != displaced));
 	kill(caller.pid, SIGKILL);
 	waitpid(caller.pid, NULL, 0);
 	close(caller.fd);
-	EXPECT_TRUE(sm_isolated_settles());
-	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
-	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
-	EXPECT_QUIET(&self->q);
+	return ON(a, 0) > 0;
+}
+
+/* All is intact then, nothing is isolated, and another call ends it. */
+TEST_F(shapes, interrupted)
+{
+	bool in_middle = false;
+	int attempt;
+
+	PAIR_BEGIN(&self->a, &self->b, sm_part(ROOM, 85));
+	for (attempt = 0; attempt < 20 && !in_middle; attempt++) {
+		sm_alive("attempt", attempt);
+		EXPECT_ALL_MOVE(&self->a, 1, 0);
+		EXPECT_ALL_MOVE(&self->b, 0, 1);
+		quiet_begin(&self->q);
+		in_middle = killed_in_middle(_metadata, &self->a);
+		EXPECT_TRUE(sm_isolated_settles());
+		EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
+		EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
+		EXPECT_QUIET(&self->q);
+	}
+	EXPECT_TRUE(in_middle);
 	EXCHANGE(&self->a, &self->b, 0);
 }
 
-/* Four processes, each on a node of its own, go to the next one by four calls. */
-TEST_F(shapes, rotation)
-{
-	struct sm_peer p[SM_NODES], caller[SM_NODES];
-	long no_room = COUNTER("stayed/no_room"), raced = COUNTER("stayed/raced");
-	long displaced, asked = 0;
-	int i;
-
-	for (i = 0; i < SM_NODES; i++) {
-		START(&p[i], sm_part(ROOM, 82), i, i + 1);
-		START(&caller[i], SM_PAGE, 0, 0);
-		asked += SM_PAGES(p[i].len);
-	}
-	quiet_begin(&self->q);
-	displaced = COUNTER("displaced");
-	for (i = 0; i < SM_NODES; i++) {
-		EXPECT_EQ(0, sm_peer_order_migrate(&caller[i], p[i].pid, SM_NODE(i),
-						   SM_NODE((i + 1) % SM_NODES)));
-	}
-	for (i = 0; i < SM_NODES; i++) {
-		long left = sm_peer_answer(&caller[i]);
-
-		/* All four have some pages of libraries in hand, to and fro */
-		EXPECT_LE(0, left);
-		EXPECT_GE(8, left) {
-			TH_LOG("from node %d: %s; no room %ld, raced %ld", i,
-			       sm_where(p[i].pid, p[i].buf, p[i].len),
-			       COUNTER("stayed/no_room") - no_room,
-			       COUNTER("stayed/raced") - raced);
-		}
-	}
-	EXPECT_QUIET(&self->q);
-	EXPECT_GE(3 * asked, COUNTER("displaced") - displaced);
-	for (i = 0; i < SM_NODES; i++) {
-		EXPECT_HOME(&p[i], (i + 1) % SM_NODES, i + 1);
-		EXPECT_ABOVE_LOW(i);
-		EXPECT_EQ(0, sm_peer_stop(&p[i]));
-		EXPECT_EQ(0, sm_peer_stop(&caller[i]));
-	}
-}
+#define SM_WAKEUP	SM_TRACING "events/vmscan/mm_vmscan_wakeup_kswapd/"
 
 /* Watermarks that fragmentation raises, and CPUs' lists, as they are by default */
 TEST_F(shapes, as_booted)
 {
+	bool traces = !access(SM_WAKEUP "enable", W_OK);
 	long swapped;
 
 	PAIR_BEGIN(&self->a, &self->b, sm_part(ROOM, 85));
 	sm_trim_pcp(false);
 	sm_boost(true);
 	/* kswapd may wake for others */
+	if (traces) {
+		ASSERT_EQ(0, sm_write(SM_WAKEUP "filter", "common_pid==%d", getpid()));
+		ASSERT_EQ(0, sm_write(SM_WAKEUP "enable", "1"));
+		ASSERT_EQ(0, sm_trace(true));
+	}
 	swapped = sm_vmstat("pswpout");
 	EXPECT_ALL_MOVE(&self->a, 0, 1);
 	EXPECT_ALL_MOVE(&self->b, 1, 0);
+	if (traces) {
+		EXPECT_EQ(0, sm_trace(false));
+		EXPECT_EQ(0, sm_write(SM_WAKEUP "enable", "0"));
+		EXPECT_EQ(0, sm_write(SM_WAKEUP "filter", "0"));
+		EXPECT_TRUE(sm_traced("swapmig_displace:", "from=1 to=0"));
+		EXPECT_FALSE(sm_traced("mm_vmscan_wakeup_kswapd:", "nid="));
+	}
 	EXPECT_EQ(swapped, sm_vmstat("pswpout"));
 	EXPECT_HOME(&self->a, 1, 1);
 	EXPECT_HOME(&self->b, 0, 2);
@@ -565,46 +395,4 @@ TEST_F(shapes, no_oom_kill_afterwards)
 	}
 	EXPECT_QUIET(&self->q);
 	EXPECT_EQ(0, sm_peer_stop(&more));
-}
-
-/* Whole nodes, as full as they get without kswapd */
-FIXTURE(whole)
-{
-	struct sm_peer a, b;
-	size_t len;
-};
-
-FIXTURE_VARIANT(whole)
-{
-	enum sm_swap swap;
-};
-
-FIXTURE_VARIANT_ADD(whole, none)
-{
-	.swap = SM_SWAP_NONE,
-};
-
-FIXTURE_VARIANT_ADD(whole, disk)
-{
-	.swap = SM_SWAP_DISK,
-};
-
-FIXTURE_SETUP(whole)
-{
-	FULL_BEGIN(variant->swap, 0, 0);
-	self->len = sm_part(sm_full_room(2), 97);
-	PAIR_BEGIN(&self->a, &self->b, self->len);
-}
-
-FIXTURE_TEARDOWN(whole)
-{
-	FULL_END(&self->a, &self->b);
-}
-
-TEST_F(whole, exchange)
-{
-	EXCHANGE(&self->a, &self->b, 0);
-	/* And back, at the same time; and again while both write all the time */
-	EXCHANGE_AT_ONCE(&self->a, &self->b, 1, false);
-	EXCHANGE_AT_ONCE(&self->a, &self->b, 0, true);
 }

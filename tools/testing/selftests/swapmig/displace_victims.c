@@ -9,12 +9,16 @@
 
 #define ROOM	(48 * SM_MIB)
 #define FILE_PATH	"/var/tmp/swapmig.victim"
+#define WRITEBACK	"/proc/sys/vm/dirty_writeback_centisecs"
 
 enum sort {
 	SHARED,
 	SHARED_BOUND,
 	FORKED,
+	OF_THE_MOVER,
 	OF_A_FILE,
+	OF_TMPFS,
+	DIRTY,
 };
 
 FIXTURE(victims)
@@ -29,6 +33,7 @@ FIXTURE_VARIANT(victims)
 {
 	enum sort sort;
 	bool stays;
+	bool unmapped;
 };
 
 FIXTURE_VARIANT_ADD(victims, shared)
@@ -48,37 +53,62 @@ FIXTURE_VARIANT_ADD(victims, forked)
 	.sort = FORKED,
 };
 
+/* What it has on the node already, from before it was forked, does not leave for it. */
+FIXTURE_VARIANT_ADD(victims, of_the_mover)
+{
+	.sort = OF_THE_MOVER,
+	.stays = true,
+};
+
 FIXTURE_VARIANT_ADD(victims, of_a_file)
 {
 	.sort = OF_A_FILE,
 };
 
-static char *map_sort(enum sort sort, size_t len, int fd)
+/* What nobody maps is dropped only if it can be read again. */
+FIXTURE_VARIANT_ADD(victims, unmapped_tmpfs)
 {
-	void *p;
+	.sort = OF_TMPFS,
+	.unmapped = true,
+};
 
-	if (sort == FORKED)
+FIXTURE_VARIANT_ADD(victims, unmapped_dirty)
+{
+	.sort = DIRTY,
+	.unmapped = true,
+};
+
+static char *map_sort(enum sort sort, size_t len, int *fd)
+{
+	switch (sort) {
+	case FORKED:
+	case OF_THE_MOVER:
 		return sm_map(len);
-	if (sort != OF_A_FILE)
+	case OF_TMPFS:
+		*fd = memfd_create("swapmig", 0);
+		return sm_map_fd(*fd, len, MAP_SHARED);
+	case OF_A_FILE:
+	case DIRTY:
+		return sm_map_file(FILE_PATH, len, MAP_SHARED, fd);
+	default:
 		return sm_map_shared(len);
-	if (ftruncate(fd, len))
-		return NULL;
-	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return p == MAP_FAILED ? NULL : p;
+	}
 }
 
 /*
- * Who moves is there before the memory is, so that it is none of its own. What finds no
- * room would go on to swap, if there were any.
+ * Who moves is there before the memory is, so that it is none of its own, but for one
+ * variant. What finds no room would go on to swap, if there were any.
  */
 FIXTURE_SETUP(victims)
 {
+	bool late = variant->sort == OF_THE_MOVER;
+
 	FULL_BEGIN(variant->stays ? SM_SWAP_NONE : SM_SWAP_DISK, 2, ROOM);
-	START(&self->a, sm_part(ROOM, 70), 0, 1);
+	self->fd = -1;
+	if (!late)
+		START(&self->a, sm_part(ROOM, 70), 0, 1);
 	self->len = sm_part(ROOM, 60);
-	self->fd = open(FILE_PATH, O_RDWR | O_CREAT | O_TRUNC, 0600);
-	ASSERT_LE(0, self->fd);
-	self->buf = map_sort(variant->sort, self->len, self->fd);
+	self->buf = map_sort(variant->sort, self->len, &self->fd);
 	ASSERT_NE(NULL, self->buf);
 	if (variant->sort == SHARED_BOUND)
 		ASSERT_EQ(0, sm_mbind(self->buf, self->len, MPOL_BIND, SM_NODE(1), 0));
@@ -88,12 +118,17 @@ FIXTURE_SETUP(victims)
 		ASSERT_EQ(0, msync(self->buf, self->len, MS_SYNC));
 	if (variant->sort == FORKED)
 		START(&self->child, SM_PAGE, 2, 0);
+	if (late)
+		START(&self->a, sm_part(ROOM, 70), 0, 1);
 }
 
 FIXTURE_TEARDOWN(victims)
 {
+	if (variant->unmapped)
+		EXPECT_EQ(0, sm_write(WRITEBACK, "500"));
 	munmap(self->buf, self->len);
-	close(self->fd);
+	if (self->fd >= 0)
+		close(self->fd);
 	unlink(FILE_PATH);
 	FULL_END(&self->a, &self->child);
 }
@@ -103,10 +138,20 @@ TEST_F(victims, make_way)
 	long pages = SM_PAGES(self->len), left;
 	struct quiet q;
 
+	/* What is dirty stays so */
+	if (variant->unmapped) {
+		ASSERT_EQ(0, sm_write(WRITEBACK, "0"));
+		ASSERT_EQ(0, munmap(self->buf, self->len));
+	}
 	quiet_begin(&q);
 	left = MOVE(&self->a, 0, 1);
 	EXPECT_QUIET(&q);
 	EXPECT_ABOVE_LOW(1);
+	if (variant->unmapped) {
+		self->buf = sm_map_fd(self->fd, self->len, MAP_SHARED);
+		ASSERT_NE(NULL, self->buf);
+		EXPECT_EQ(0, sm_bad(self->buf, self->len, 2));
+	}
 	if (variant->stays) {
 		EXPECT_LT(0, left);
 		EXPECT_EQ(pages, sm_on(0, self->buf, self->len, 1));

@@ -5,9 +5,7 @@
  */
 #include "swapmig_harness.h"
 
-#include <sys/ipc.h>
 #include <sys/mount.h>
-#include <sys/shm.h>
 #include <sys/stat.h>
 
 #define FILE_PATH	"/var/tmp/swapmig.file"
@@ -47,16 +45,8 @@ FIXTURE_TEARDOWN(kinds_file)
 static bool map_file(struct _test_data_kinds_file *self, const char *path,
 		     int flags)
 {
-	void *p;
-
-	self->fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-	if (self->fd < 0 || ftruncate(self->fd, self->len))
-		return false;
-	p = mmap(NULL, self->len, PROT_READ | PROT_WRITE, flags, self->fd, 0);
-	if (p == MAP_FAILED)
-		return false;
-	self->buf = p;
-	return true;
+	self->buf = sm_map_file(path, self->len, flags, &self->fd);
+	return self->buf;
 }
 
 static bool map_tmpfs(struct _test_data_kinds_file *self, int flags)
@@ -178,16 +168,10 @@ TEST_F(kinds_file, tmpfs_private)
 
 TEST_F(kinds_file, sysv)
 {
-	int id = shmget(IPC_PRIVATE, self->len, IPC_CREAT | 0600);
-	void *p;
-
-	if (id < 0 && errno == SM_NO_SYSCALL)
+	self->buf = sm_map_sysv(self->len);
+	if (!self->buf && errno == SM_NO_SYSCALL)
 		SKIP(return, "needs CONFIG_SYSVIPC");
-	ASSERT_LE(0, id);
-	p = shmat(id, NULL, 0);
-	shmctl(id, IPC_RMID, NULL);
-	ASSERT_NE((void *)-1, p);
-	self->buf = p;
+	ASSERT_NE(NULL, self->buf);
 	sm_fill_on(self->buf, self->len, 6, 0);
 	EXPECT_MOVES(self->buf, self->len, 6, false);
 }

@@ -6,9 +6,7 @@
  */
 #include "swapmig_harness.h"
 
-#include <sys/ipc.h>
 #include <sys/mount.h>
-#include <sys/shm.h>
 #include <sys/stat.h>
 
 #define FILE_PATH	"/var/tmp/swapmig.kind"
@@ -124,17 +122,11 @@ static bool swap_works(const struct _fixture_variant_kinds_swap *variant)
 /* Pages of which the kernel has said that they stay */
 static long nr_stayed(void)
 {
-	static const char * const why[] = {
-		"mlocked", "pinned", "hugetlb", "writeback", "no_room", "raced",
-	};
-	char path[64];
 	long sum = 0;
-	size_t i;
+	int i;
 
-	for (i = 0; i < ARRAY_SIZE(why); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/mm/swapmig/stayed/%s", why[i]);
-		sum += sm_read_long(path);
-	}
+	for (i = 0; i < SM_STAYED; i++)
+		sum += sm_stayed(sm_stayed_why[i]);
 	return sum;
 }
 
@@ -344,16 +336,11 @@ TEST_F(kinds_swap, zero_page)
 
 static bool map_file(struct _test_data_kinds_swap *self, const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-	void *p = MAP_FAILED;
+	int fd;
 
-	if (fd >= 0 && !ftruncate(fd, self->len))
-		p = mmap(NULL, self->len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	self->buf = sm_map_file(path, self->len, MAP_SHARED, &fd);
 	close(fd);
-	if (p == MAP_FAILED)
-		return false;
-	self->buf = p;
-	return true;
+	return self->buf;
 }
 
 TEST_F(kinds_swap, shared_anon)
@@ -376,19 +363,12 @@ TEST_F(kinds_swap, tmpfs)
 
 TEST_F(kinds_swap, sysv)
 {
-	int id = shmget(IPC_PRIVATE, self->len, IPC_CREAT | 0600);
-	void *p;
-
-	if (id < 0 && errno == SM_NO_SYSCALL)
+	self->buf = sm_map_sysv(self->len);
+	if (!self->buf && errno == SM_NO_SYSCALL)
 		SKIP(return, "needs CONFIG_SYSVIPC");
-	ASSERT_LE(0, id);
-	p = shmat(id, NULL, 0);
-	shmctl(id, IPC_RMID, NULL);
-	ASSERT_NE((void *)-1, p);
-	self->buf = p;
+	ASSERT_NE(NULL, self->buf);
 	sm_fill_on(self->buf, self->len, 13, 0);
 	EXPECT_BY_SWAP(13, false, 1);
-	/* munmap() of the fixture detaches it */
 }
 
 /* Pages of a file go to the file, and are read again where the policy says. */

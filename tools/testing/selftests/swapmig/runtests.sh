@@ -46,8 +46,9 @@ busy='soft lockup|rcu.*(stall|starved)|clocksource|hogged CPU|interrupt took'
 #   gens		the same under MGLRU; [gens] in names
 #   own		what the program sets itself
 # "RUN:PART" runs only the tests of which PART is a part of the name, "RUN-PART" the
-# others.
+# others. The first wants nodes without many fragments.
 suites='
+displace_huge	default	gens
 migrate_errno	swapout	direct
 mbind_errno	swapout	direct
 sysctl		own
@@ -73,6 +74,8 @@ waits		seed	direct	default
 stress		seed	mglru:at_once	direct	default:at_once
 libnuma		swapout	direct	default
 displace	default	gens
+displace_cpuset	default	gens
+displace_many	default	gens
 displace_shapes	default	gens
 displace_busy	default	gens
 displace_limits	default	gens
@@ -327,7 +330,10 @@ run_program()
 	esac
 	case $run in
 	mglru | gens)
-		put 7 "$lru_gen";;
+		put 7 "$lru_gen"
+		if [ "$(get "$lru_gen")" = 0x0000 ]; then
+			say "not ok $base.lru_gen$tag - it is not on"
+		fi;;
 	esac
 	state > "$tmp/before"
 	mark="swapmig-selftest $base$tag $$"

@@ -85,7 +85,10 @@ static inline void sm_expect_intact(struct __test_metadata *_metadata, int line,
 
 #define EXPECT_HOME(p, node, seed) EXPECT_INTACT(p, SM_NODE(node), seed)
 
-/* Nothing went to swap or came from there, kswapd slept, and nobody was killed. */
+/*
+ * Nothing went to swap or came from there, kswapd slept, nobody was killed, and no node
+ * is short.
+ */
 static const char * const quiet_names[] = {
 	"pswpin", "pswpout", "pageoutrun", "pgsteal_direct", "oom_kill",
 };
@@ -115,16 +118,24 @@ static inline void quiet_begin(struct quiet *q)
 static inline void sm_expect_quiet(struct __test_metadata *_metadata, int line,
 				   const struct quiet *q)
 {
+	int nid;
 	size_t i;
 
+	/* Who wakes is not at work at once */
+	usleep(100000);
 	for (i = 0; i < ARRAY_SIZE(quiet_names); i++) {
 		EXPECT_EQ(q->old[i], sm_vmstat(quiet_names[i])) {
 			TH_LOG("line %d: %s", line, quiet_names[i]);
 		}
 	}
+	for (nid = 0; nid < SM_NODES; nid++) {
+		EXPECT_LE(0, sm_zone_room(nid, "low")) {
+			TH_LOG("line %d: node %d", line, nid);
+		}
+	}
 }
 
-#define EXPECT_ABOVE_LOW(node) EXPECT_LE(0, sm_room(node, "low"))
+#define EXPECT_ABOVE_LOW(node) EXPECT_LE(0, sm_zone_room(node, "low"))
 
 /* Nodes with @room, and swap that displacement has to leave alone; processes there end. */
 #define FULL_BEGIN(...)	sm_full_setup(_metadata, __VA_ARGS__)
@@ -184,28 +195,34 @@ static inline void sm_exchange(struct __test_metadata *_metadata, struct sm_peer
 	EXPECT_HOME(b, at, 2);
 }
 
-/* The same by two calls at once */
+/* The same by two calls at once: both write all the time, the second one is late */
+#define HOT	1
+#define LATE	2
+
 #define EXCHANGE_AT_ONCE(...) sm_exchange_at_once(_metadata, __VA_ARGS__)
 
 static inline void sm_exchange_at_once(struct __test_metadata *_metadata,
 				       struct sm_peer *a, struct sm_peer *b, int at,
-				       bool busy)
+				       int how)
 {
+	long displaced = COUNTER("displaced");
 	struct sm_peer one, two;
 	struct quiet q;
 
 	START(&one, SM_PAGE, 2, 1);
 	START(&two, SM_PAGE, 2, 1);
 	quiet_begin(&q);
-	if (busy) {
+	if (how & HOT) {
 		ASSERT_EQ(0, sm_peer_tell(a, SM_ORD_BUSY, 0, 0));
 		ASSERT_EQ(0, sm_peer_tell(b, SM_ORD_BUSY, 0, 0));
 	}
 	ASSERT_EQ(0, sm_peer_order_migrate(&one, a->pid, SM_NODE(at), SM_NODE(!at)));
+	if (how & LATE)
+		EXPECT_TRUE(SM_WAIT(COUNTER("displaced") != displaced));
 	ASSERT_EQ(0, sm_peer_order_migrate(&two, b->pid, SM_NODE(!at), SM_NODE(at)));
 	EXPECT_EQ(0, sm_peer_answer(&one));
 	EXPECT_EQ(0, sm_peer_answer(&two));
-	if (busy) {
+	if (how & HOT) {
 		REST(a);
 		REST(b);
 	}

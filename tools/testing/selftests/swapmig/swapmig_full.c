@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "swapmig_util.h"
@@ -37,6 +38,37 @@ long sm_room(int node, const char *mark)
 	long pages = sm_mark(node, mark) - sm_mark(node, "boost");
 
 	return sm_node_kib(node, "MemFree") * 1024 - pages * (long)SM_PAGE;
+}
+
+/*
+ * The same of its largest zone alone, in pages: small ones, which serve others only if
+ * they have plenty, do not make up for what that lacks.
+ */
+long sm_zone_room(int node, const char *mark)
+{
+	long nid = -1, val, avail = 0, pages = 0, boost = 0, most = 0, room = 0;
+	char line[128], key[32];
+	FILE *f = fopen("/proc/zoneinfo", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Node %ld,", &nid) == 1 || nid != node)
+			continue;
+		if (sscanf(line, " pages free %ld", &val) == 1)
+			avail = val;
+		if (sscanf(line, " %31s %ld", key, &val) != 2)
+			continue;
+		if (!strcmp(key, "boost"))
+			boost = val;
+		if (!strcmp(key, mark))
+			pages = val;
+		if (strcmp(key, "managed") || val <= most)
+			continue;
+		most = val;
+		room = avail - (pages - boost);
+	}
+	if (f)
+		fclose(f);
+	return room;
 }
 
 /* The least that one of the first @nodes nodes has free before kswapd wakes */
@@ -89,4 +121,24 @@ void sm_full_end(void)
 		sm_huge(i, 0);
 	sm_trim_pcp(false);
 	sm_boost(true);
+}
+
+/* 32 MiB of free pages of @node in blocks of page tables, 63 of them together */
+bool sm_fragment(int node)
+{
+	const size_t step = SM_HUGE, len = 8192 * step;
+	char *p = sm_map(len);
+	size_t off;
+
+	if (!p || madvise(p, len, MADV_NOHUGEPAGE))
+		return false;
+	sm_run_on_node(node);
+	/* Of zeros: that takes no page but the table */
+	for (off = 0; off < len; off += step)
+		sm_touch(p + off, 1);
+	sm_run_on_node(-1);
+	/* The others stay until the process ends */
+	for (off = 0; off < len; off += 64 * step)
+		munmap(p + off, 63 * step);
+	return true;
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -92,7 +93,9 @@ static long peer_obey(int fd, const struct sm_msg *m, void *buf, size_t len)
 	case SM_ORD_PAGEOUT:
 		return madvise(buf, len, MADV_PAGEOUT) ? -errno : 0;
 	case SM_ORD_DROP_ROOT:
-		return sm_drop_root();
+		return sm_drop_root(m->value ? m->value : SM_USER);
+	case SM_ORD_REAL_UID:
+		return setresuid(m->value, -1, -1) ? -errno : 0;
 	case SM_ORD_DROP_NICE:
 		return sm_drop_cap_sys_nice();
 	case SM_ORD_POLICY:
@@ -223,6 +226,24 @@ int sm_peer_part(struct sm_peer *p, size_t off, size_t len)
 	return sm_peer(p, SM_ORD_PART, off, len);
 }
 
+/* How often has a process gone to sleep? */
+long sm_naps(pid_t pid)
+{
+	char path[64], line[128];
+	long n = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "r");
+	if (!f)
+		return -1;
+	while (n < 0 && fgets(line, sizeof(line), f))
+		if (sscanf(line, "voluntary_ctxt_switches: %ld", &n) != 1)
+			n = -1;
+	fclose(f);
+	return n;
+}
+
 /* 0 when it ended by itself with status 0. */
 int sm_peer_stop(struct sm_peer *p)
 {
@@ -240,9 +261,9 @@ int sm_peer_stop(struct sm_peer *p)
 }
 
 /* Become an ordinary user whom others of the same user may look at. */
-int sm_drop_root(void)
+int sm_drop_root(int uid)
 {
-	if (setresgid(SM_USER, SM_USER, SM_USER) || setresuid(SM_USER, SM_USER, SM_USER))
+	if (setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
 		return -errno;
 	prctl(PR_SET_DUMPABLE, 1);
 	return 0;
@@ -268,6 +289,51 @@ bool sm_v2_cpusets(bool on)
 {
 	return SM_WAIT(!sm_write(SM_V2_ROOT "/cgroup.subtree_control",
 				 on ? "+cpuset" : "-cpuset"));
+}
+
+static bool mount_v1(void)
+{
+	return !mount("none", SM_V1_ROOT, "cgroup", 0, "cpuset");
+}
+
+static bool v2_has_cpusets(void)
+{
+	char list[256];
+
+	return sm_read(SM_V2_ROOT "/cgroup.controllers", list,
+		       sizeof(list)) > 0 && strstr(list, "cpuset");
+}
+
+/*
+ * The kernel lets go of a hierarchy of version 1 when it is unmounted without
+ * groups in it. A removed group is really gone only a little later, so mount and
+ * unmount until it does.
+ */
+static bool release_v1(void)
+{
+	int i;
+
+	if (umount(SM_V1_ROOT) && errno != EINVAL)
+		return false;
+	for (i = 0; i < 100; i++) {
+		if (v2_has_cpusets())
+			return true;
+		sm_nap();
+	}
+	mount_v1();
+	return false;
+}
+
+/* The hierarchy of version 1, which has the controller meanwhile */
+bool sm_v1_cpusets(bool on)
+{
+	bool done;
+
+	mkdir(SM_V1_ROOT, 0755);
+	done = on ? SM_WAIT(mount_v1()) : SM_WAIT(release_v1());
+	if (!on)
+		rmdir(SM_V1_ROOT);
+	return done;
 }
 
 int sm_group_set(const char *dir, const char *file, const char *value)

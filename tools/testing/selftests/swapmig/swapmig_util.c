@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -125,6 +127,19 @@ long sm_meminfo_kib(const char *field)
 long sm_isolated(void)
 {
 	return sm_vmstat("nr_isolated_anon") + sm_vmstat("nr_isolated_file");
+}
+
+const char * const sm_stayed_why[SM_STAYED] = {
+	"mlocked", "pinned", "hugetlb", "writeback", "no_room", "raced",
+};
+
+/* Pages that have stayed since boot; negative if this kernel does not say so. */
+long sm_stayed(const char *why)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/swapmig/stayed/%s", why);
+	return sm_read_long(path);
 }
 
 /* Reading stat_refresh folds what the CPUs have not added up yet. */
@@ -258,6 +273,36 @@ void *sm_map(size_t len)
 void *sm_map_shared(size_t len)
 {
 	return map(len, MAP_SHARED);
+}
+
+/* A file that is so long from now on */
+void *sm_map_fd(int fd, size_t len, int flags)
+{
+	void *p = MAP_FAILED;
+
+	if (fd >= 0 && !ftruncate(fd, len))
+		p = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* A new file without data; its descriptor is open if there is one, else -1. */
+void *sm_map_file(const char *path, size_t len, int flags, int *fd)
+{
+	*fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	return sm_map_fd(*fd, len, flags);
+}
+
+/* munmap() detaches it, and that is its end. NULL leaves errno. */
+void *sm_map_sysv(size_t len)
+{
+	int id = shmget(IPC_PRIVATE, len, IPC_CREAT | 0600);
+	void *p;
+
+	if (id < 0)
+		return NULL;
+	p = shmat(id, NULL, 0);
+	shmctl(id, IPC_RMID, NULL);
+	return p == (void *)-1 ? NULL : p;
 }
 
 /*

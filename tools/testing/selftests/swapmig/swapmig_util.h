@@ -63,6 +63,11 @@ long sm_meminfo_kib(const char *field);
 long sm_isolated(void);
 bool sm_isolated_settles(void);
 
+/* Why pages stay: the names of the counters */
+#define SM_STAYED	6
+extern const char * const sm_stayed_why[SM_STAYED];
+long sm_stayed(const char *why);
+
 /* Trace events of ours */
 #define SM_TRACING	"/sys/kernel/tracing/"
 int sm_trace(bool on);
@@ -90,6 +95,9 @@ long sm_move_pages(pid_t pid, size_t nr, void **pages, const int *nodes,
 /* Memory and its contents */
 void *sm_map(size_t len);
 void *sm_map_shared(size_t len);
+void *sm_map_fd(int fd, size_t len, int flags);
+void *sm_map_file(const char *path, size_t len, int flags, int *fd);
+void *sm_map_sysv(size_t len);
 __u64 sm_word(size_t page, size_t word, __u64 seed);
 void sm_fill(void *p, size_t len, __u64 seed);
 void sm_fill_on(void *p, size_t len, __u64 seed, int node);
@@ -124,10 +132,12 @@ long sm_smaps_kib(const void *addr, const char *field);
 /* Nodes that are to be filled */
 long sm_mark(int node, const char *mark);
 long sm_room(int node, const char *mark);
+long sm_zone_room(int node, const char *mark);
 long sm_full_room(int nodes);
 void sm_boost(bool on);
 long sm_full_begin(int nodes, size_t room);
 void sm_full_end(void);
+bool sm_fragment(int node);
 
 /* @percent of @len, in whole pages */
 static inline size_t sm_part(size_t len, int percent)
@@ -137,7 +147,7 @@ static inline size_t sm_part(size_t len, int percent)
 
 /* Credentials: given up for good, in this process */
 #define SM_USER		1000
-int sm_drop_root(void);
+int sm_drop_root(int uid);
 int sm_drop_cap_sys_nice(void);
 
 /* Swap: one area at a time */
@@ -182,7 +192,8 @@ enum sm_order {
 	SM_ORD_MBIND,		/* node: mask or 0, value: flags */
 	SM_ORD_PREFER,		/* the same, but only preferred */
 	SM_ORD_PAGEOUT,
-	SM_ORD_DROP_ROOT,
+	SM_ORD_DROP_ROOT,	/* value: who it is from now on, or 0 for SM_USER */
+	SM_ORD_REAL_UID,	/* value: who it is, though with the rights of root */
 	SM_ORD_DROP_NICE,
 	SM_ORD_PART,		/* node: offset, value: length */
 	SM_ORD_POLICY,		/* node: mask, value: mode */
@@ -207,6 +218,7 @@ struct sm_msg {
 };
 
 pid_t sm_fork(void);
+long sm_naps(pid_t pid);
 int sm_peer_start(struct sm_peer *p, void *buf, size_t len);
 long sm_peer(struct sm_peer *p, enum sm_order order, long node, long value);
 int sm_peer_tell(struct sm_peer *p, enum sm_order order, long node, long value);
@@ -218,8 +230,10 @@ int sm_peer_part(struct sm_peer *p, size_t off, size_t len);
 int sm_peer_stop(struct sm_peer *p);
 
 /* Cpusets: groups are named by their directories */
+#define SM_V1_ROOT	"/tmp/swapmig.cpuset"
 #define SM_V2_ROOT	"/sys/fs/cgroup"
 
+bool sm_v1_cpusets(bool on);
 bool sm_v2_cpusets(bool on);
 int sm_group_set(const char *dir, const char *file, const char *value);
 int sm_group_join(const char *dir, pid_t pid);

@@ -187,7 +187,7 @@ TEST_F(sysctl, only_root_writes)
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		if (sm_drop_root())
+		if (sm_drop_root(SM_USER))
 			_exit(1);
 		ret = sm_write(SM_ENGINES, "swapout");
 		if (ret != -EACCES && ret != -EPERM)

@@ -408,24 +408,6 @@ TEST_F(waits, server_takes_nothing)
 /* Waits that are killed                                                      */
 /* ------------------------------------------------------------------------- */
 
-/* How often has a process gone to sleep? */
-static long naps(pid_t pid)
-{
-	char path[64], line[128];
-	long n = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	f = fopen(path, "r");
-	if (!f)
-		return -1;
-	while (n < 0 && fgets(line, sizeof(line), f))
-		if (sscanf(line, "voluntary_ctxt_switches: %ld", &n) != 1)
-			n = -1;
-	fclose(f);
-	return n;
-}
-
 /* In a child: of memory that is the parent's as well, or of @target's */
 static void call(const struct _test_data_waits *self, pid_t target)
 {
@@ -452,7 +434,7 @@ static double killed(struct __test_metadata *_metadata,
 	}
 	ASSERT_LT(0, pid);
 	EXPECT_TRUE(SM_WAIT((over = waitpid(pid, &status, WNOHANG) == pid) ||
-			    naps(pid) >= NAPS));
+			    sm_naps(pid) >= NAPS));
 	if (!over) {
 		kill(pid, SIGKILL);
 		EXPECT_EQ(pid, waitpid(pid, &status, 0));

@@ -127,6 +127,7 @@ TEST_F(huge, exchange)
 {
 	size_t len = sm_part(ROOM, 80) / SM_HUGE * SM_HUGE;
 	int round, at = 0;
+	long swapped;
 
 	ASSERT_EQ(0, sm_swap_off());
 	START_HUGE(&self->a, len, 0, 1);
@@ -135,10 +136,18 @@ TEST_F(huge, exchange)
 		SKIP(return, "needs nodes with few fragments");
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
 	quiet_begin(&self->q);
+	swapped = sm_vmstat("pswpout");
 	for (round = 0; round < 4; round++, at = !at) {
 		EXPECT_ALL_MOVE(&self->a, at, !at);
 		EXPECT_ALL_MOVE(&self->b, !at, at);
 	}
+	EXPECT_EQ(swapped, sm_vmstat("pswpout")) {
+		TH_LOG("TODO under MGLRU a huge page may go by way of swap");
+	}
+	EXPECT_EQ(0, sm_peer(&self->a, SM_ORD_CHECK, 0, 1));
+	EXPECT_EQ(0, sm_peer(&self->b, SM_ORD_CHECK, 0, 2));
+	if (swapped != sm_vmstat("pswpout"))
+		return;
 	EXPECT_QUIET(&self->q);
 	/* Most of them, after eight moves among fragments */
 	EXPECT_LE(len, huge_of(&self->a) + huge_of(&self->b));

@@ -169,7 +169,7 @@ bool swapmig_run_wanted(const struct swapmig_scan *scan)
 /* Will a request without a source take pages from a node, by what it took so far? */
 static bool run_may_take(const struct swapmig_goal *goal, int nid)
 {
-	if (nodes_empty(goal->nodes) || goal->soft)
+	if (!swapmig_quiet(goal) || goal->soft)
 		return false;
 	return nodes_empty(goal->vacates) || node_isset(nid, goal->vacates);
 }

@@ -272,7 +272,7 @@ TEST_F(kinds_swap, thp)
 	if (madvise(self->buf, self->len, MADV_HUGEPAGE))
 		SKIP(return, "needs CONFIG_TRANSPARENT_HUGEPAGE");
 	sm_fill_on(self->buf, self->len, 7, 0);
-	ASSERT_EQ((long)self->len / 1024, sm_smaps_kib(self->buf, "AnonHugePages:"));
+	ASSERT_EQ((long)self->len / 1024, sm_smaps_kib(0, self->buf, "AnonHugePages:"));
 	EXPECT_BY_SWAP(7, true, SM_PAGES(SM_HUGE));
 }
 

@@ -59,7 +59,7 @@ FIXTURE_TEARDOWN(kinds_thp)
 
 static long huge_kib(const struct _test_data_kinds_thp *self)
 {
-	return sm_smaps_kib(self->buf, "AnonHugePages:");
+	return sm_smaps_kib(0, self->buf, "AnonHugePages:");
 }
 
 #define FILL_HUGE(seed) do {						\

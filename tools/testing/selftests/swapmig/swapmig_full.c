@@ -10,22 +10,61 @@
 
 #include "swapmig_util.h"
 
-/* A watermark of @node, or its "boost", in pages, of all zones */
-long sm_mark(int node, const char *mark)
-{
-	long pages = 0, val, nid = -1;
-	char line[128], key[32];
-	FILE *f = fopen("/proc/zoneinfo", "r");
+/* What a zone has, in pages */
+struct zone {
+	long mark;	/* the one that was asked for */
+	long boost;
+	long avail;
+	long managed;
+	long at_hand;	/* in the lists of CPUs */
+};
 
+#define ZONES	8
+
+/* The zones of @node, with the watermark named @mark; returns how many there are */
+static int read_zones(int node, const char *mark, struct zone zones[ZONES])
+{
+	FILE *f = fopen("/proc/zoneinfo", "r");
+	char line[128], key[32];
+	struct zone *z = NULL;
+	long nid, val;
+	int nr = 0;
+
+	memset(zones, 0, ZONES * sizeof(*zones));
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "Node %ld,", &nid) == 1)
+		if (sscanf(line, "Node %ld,", &nid) == 1) {
+			z = nid == node && nr < ZONES ? &zones[nr++] : NULL;
 			continue;
-		if (nid == node && sscanf(line, " %31s %ld", key, &val) == 2 &&
-		    !strcmp(key, mark))
-			pages += val;
+		}
+		if (!z)
+			continue;
+		if (sscanf(line, " pages free %ld", &val) == 1)
+			z->avail = val;
+		if (sscanf(line, " %31s %ld", key, &val) != 2)
+			continue;
+		if (!strcmp(key, mark))
+			z->mark = val;
+		if (!strcmp(key, "boost"))
+			z->boost = val;
+		if (!strcmp(key, "managed"))
+			z->managed = val;
+		if (!strcmp(key, "count:"))
+			z->at_hand += val;
 	}
 	if (f)
 		fclose(f);
+	return nr;
+}
+
+/* A watermark of @node, or its "boost", in pages, of all zones */
+long sm_mark(int node, const char *mark)
+{
+	struct zone zones[ZONES];
+	int i, nr = read_zones(node, mark, zones);
+	long pages = 0;
+
+	for (i = 0; i < nr; i++)
+		pages += zones[i].mark;
 	return pages;
 }
 
@@ -42,33 +81,18 @@ long sm_room(int node, const char *mark)
 
 /*
  * The same of its largest zone alone, in pages: small ones, which serve others only if
- * they have plenty, do not make up for what that lacks.
+ * they have plenty, do not make up for what that lacks. What CPUs have at hand of it
+ * counts: whoever runs next on one takes more from the zone than it needs.
  */
 long sm_zone_room(int node, const char *mark)
 {
-	long nid = -1, val, avail = 0, pages = 0, boost = 0, most = 0, room = 0;
-	char line[128], key[32];
-	FILE *f = fopen("/proc/zoneinfo", "r");
+	struct zone zones[ZONES], *z = zones;
+	int i, nr = read_zones(node, mark, zones);
 
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "Node %ld,", &nid) == 1 || nid != node)
-			continue;
-		if (sscanf(line, " pages free %ld", &val) == 1)
-			avail = val;
-		if (sscanf(line, " %31s %ld", key, &val) != 2)
-			continue;
-		if (!strcmp(key, "boost"))
-			boost = val;
-		if (!strcmp(key, mark))
-			pages = val;
-		if (strcmp(key, "managed") || val <= most)
-			continue;
-		most = val;
-		room = avail - (pages - boost);
-	}
-	if (f)
-		fclose(f);
-	return room;
+	for (i = 1; i < nr; i++)
+		if (zones[i].managed > z->managed)
+			z = zones + i;
+	return z->avail + z->at_hand - (z->mark - z->boost);
 }
 
 /* The least that one of the first @nodes nodes has free before kswapd wakes */
@@ -91,10 +115,18 @@ void sm_boost(bool on)
 	sm_write(BOOST, on ? "15000" : "0");
 }
 
+/* Nor shall khugepaged swap out what others have, to make huge pages of the rest */
+static void collapse_reclaims(bool on)
+{
+	sm_write("/sys/kernel/mm/transparent_hugepage/khugepaged/defrag",
+		 on ? "1" : "0");
+}
+
 /*
  * Leaves @room bytes of each of the first @nodes nodes for what a test does, before
  * kswapd wakes; pages of hugetlbfs take the rest. What else wakes it, the allocations
- * of others among fragments, is switched off. Returns 0, or -errno.
+ * of others among fragments, is switched off; and so is what else reclaims. Returns 0,
+ * or -errno.
  */
 long sm_full_begin(int nodes, size_t room)
 {
@@ -102,6 +134,7 @@ long sm_full_begin(int nodes, size_t room)
 	int i;
 
 	sm_boost(false);
+	collapse_reclaims(false);
 	sync();
 	sm_write("/proc/sys/vm/drop_caches", "3");
 	sm_trim_pcp(true);
@@ -120,6 +153,7 @@ void sm_full_end(void)
 	for (i = 0; i < SM_NODES; i++)
 		sm_huge(i, 0);
 	sm_trim_pcp(false);
+	collapse_reclaims(true);
 	sm_boost(true);
 }
 

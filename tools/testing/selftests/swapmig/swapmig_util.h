@@ -127,7 +127,7 @@ long sm_huge(int node, long nr);
 void *sm_map_huge(int node, __u64 seed);
 long sm_hog(int node, size_t keep);
 bool sm_locked(const void *addr);
-long sm_smaps_kib(const void *addr, const char *field);
+long sm_smaps_kib(pid_t pid, const void *addr, const char *field);
 
 /* Nodes that are to be filled */
 long sm_mark(int node, const char *mark);

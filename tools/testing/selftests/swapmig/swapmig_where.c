@@ -265,15 +265,17 @@ bool sm_locked(const void *addr)
 	return flags & 1;
 }
 
-/* A field of smaps, for the area of this process that @addr is in */
-long sm_smaps_kib(const void *addr, const char *field)
+/* A field of smaps, for the area of a process, or of this one, that @addr is in */
+long sm_smaps_kib(pid_t pid, const void *addr, const char *field)
 {
 	unsigned long from, to, want = (uintptr_t)addr;
-	FILE *f = fopen("/proc/self/smaps", "r");
 	bool here = false;
 	char line[512];
 	long ret = -1;
+	FILE *f;
 
+	snprintf(line, sizeof(line), "/proc/%d/smaps", pid ?: getpid());
+	f = fopen(line, "r");
 	if (!f)
 		return -1;
 	while (fgets(line, sizeof(line), f)) {

@@ -75,15 +75,21 @@ void swapmig_flush_later(struct workqueue_struct *wq)
  * again.  Two cpusets that change places do so one after the other, and the first
  * finds the pages of the second where they have to stay until its own turn.  So what
  * it left behind is tried again once others have left its nodes; and if that does not
- * come soon, by way of swap.
+ * come soon, after the last change of any cpuset, by way of swap.
  */
-#define CPUSET_DEBTS	8
-#define CPUSET_PATIENCE	HZ
+#define CPUSET_DEBTS		64
+#define CPUSET_PATIENCE		(10 * HZ)
+#define CPUSET_PATIENCE_IN_ALL	(60 * HZ)
+
+/* As long as one in so many of them is placed it is tried again */
+#define CPUSET_GETS_ON		32
 
 static struct cpuset_debt {
 	struct mm_struct *mm;		/* with mmgrab(), or NULL */
 	const struct cred *cred;
-	unsigned long due;		/* jiffies; then by way of swap as well */
+	unsigned long since;		/* jiffies */
+	unsigned long due;		/* the same; then by way of swap as well */
+	int left;			/* folios */
 	nodemask_t from;
 	nodemask_t to;
 } debts[CPUSET_DEBTS];
@@ -146,18 +152,18 @@ static int migrate_as(const struct cred *cred, struct mm_struct *mm,
 	return left;
 }
 
-/* Returns true if all is settled */
-static bool debt_pay(struct cpuset_debt *debt, int flags)
+/* Returns the number of folios that are left, or an errno */
+static int debt_pay(struct cpuset_debt *debt, int flags)
 {
 	int left = 0;
 
 	if (!mmget_not_zero(debt->mm))
-		return true;
+		return 0;
 	if (debt_stands(debt))
 		left = migrate_as(debt->cred, debt->mm, &debt->from, &debt->to,
 				  flags);
 	mmput(debt->mm);
-	return left <= 0;
+	return left;
 }
 
 static void debts_late(struct work_struct *work);
@@ -186,22 +192,26 @@ static void debts_late(struct work_struct *work)
 }
 
 static void debt_add(struct mm_struct *mm, const nodemask_t *from,
-		     const nodemask_t *to, const struct cred *cred)
+		     const nodemask_t *to, const struct cred *cred, int left)
 {
 	struct cpuset_debt *debt = debt_slot(mm, to);
+	unsigned long since = jiffies;
 	nodemask_t all = *from;
 
 	mmgrab(mm);
-	if (debt->mm == mm)
+	if (debt->mm == mm) {
 		nodes_or(all, all, debt->from);
-	else if (debt->mm)
+		since = debt->since;
+	} else if (debt->mm) {
 		debt_pay(debt, 0);
+	}
 	debt_drop(debt);
 	debt->mm = mm;
 	debt->cred = get_cred(cred);
-	debt->due = jiffies + CPUSET_PATIENCE;
+	debt->since = since;
 	debt->from = all;
 	debt->to = *to;
+	debt->left = left;
 	queue_delayed_work(system_unbound_wq, &debt_work, CPUSET_PATIENCE);
 }
 
@@ -211,18 +221,71 @@ static bool debt_is_due(const struct cpuset_debt *debt, const nodemask_t *vacate
 			    !atomic_read(&debt->mm->mm_users));
 }
 
+/* Tries one again.  Returns whether it got on. */
+static bool debt_try(struct cpuset_debt *debt)
+{
+	int before = debt->left;
+
+	debt->left = debt_pay(debt, SWAPMIG_MF_NO_SWAP);
+	if (debt->left > 0)
+		return debt->left < before - before / CPUSET_GETS_ON;
+	debt_drop(debt);
+	return true;
+}
+
+/* One for each node that was vacated, and more as long as all of them is placed */
+static nodemask_t debts_try_once(const nodemask_t *vacated)
+{
+	nodemask_t full = NODE_MASK_NONE, next = NODE_MASK_NONE;
+	int i;
+
+	for (i = 0; i < CPUSET_DEBTS; i++) {
+		nodemask_t from = debts[i].from;
+
+		if (!debt_is_due(&debts[i], vacated) || nodes_subset(debts[i].to, full))
+			continue;
+		if (debt_try(&debts[i]))
+			nodes_or(next, next, from);
+		if (debts[i].mm)
+			nodes_or(full, full, debts[i].to);
+	}
+	return next;
+}
+
+/* Who leaves a node makes room for others, and these where they come from */
+static void debts_try(const nodemask_t *from)
+{
+	nodemask_t vacated = *from;
+
+	while (!nodes_empty(vacated))
+		vacated = debts_try_once(&vacated);
+}
+
+/* Where one has changed others may follow */
+static void debts_wait(void)
+{
+	int i;
+
+	for (i = 0; i < CPUSET_DEBTS; i++) {
+		unsigned long most = debts[i].since + CPUSET_PATIENCE_IN_ALL;
+
+		debts[i].due = jiffies + CPUSET_PATIENCE;
+		if (time_after(debts[i].due, most))
+			debts[i].due = most;
+	}
+}
+
 static void migrate_or_owe(struct mm_struct *mm, const nodemask_t *from,
 			   const nodemask_t *to, const struct cred *cred)
 {
-	int left, i;
+	int left;
 
 	/* There may be room once another cpuset has changed */
 	left = migrate_as(cred, mm, from, to, SWAPMIG_MF_NO_SWAP);
-	for (i = 0; i < CPUSET_DEBTS; i++)
-		if (debt_is_due(&debts[i], from) && debt_pay(&debts[i], SWAPMIG_MF_NO_SWAP))
-			debt_drop(&debts[i]);
 	if (left > 0)
-		debt_add(mm, from, to, cred);
+		debt_add(mm, from, to, cred, left);
+	debts_try(from);
+	debts_wait();
 }
 
 /**

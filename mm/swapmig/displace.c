@@ -25,44 +25,9 @@
 /* Pages that may make way for each that is to move */
 #define DISPLACE_BUDGET		3L
 
-/*
- * Naps for other requests: in a row while none of them places a page, the same when
- * all of them only wait, and in all, beside one for each page that gets room here.
- */
-#define DISPLACE_NAP		max(HZ / 100, 1)
-#define DISPLACE_NAPS		(10 * HZ / DISPLACE_NAP)
-#define DISPLACE_NAPS_STUCK	10
-#define DISPLACE_NAPS_IN_ALL	(30 * HZ / DISPLACE_NAP)
-
-/*
- * Sweeps more over the range because other requests have some of it in hand, or are
- * about to leave room, while none places a page; and in all because somebody else has
- * some of it in hand, such as compaction.
- */
-#define DISPLACE_CROWDED	32
-#define DISPLACE_HELD		8
-
-/* Pages that get room for each that is to move, until it is plain that others undo it */
-#define DISPLACE_UNDONE		2
-
-/* Most naps before such a sweep */
-#define DISPLACE_CROWDED_ROOM	64
-#define DISPLACE_CROWDED_HAND	8
-#define DISPLACE_HELD_NAPS	64
-
-/*
- * Looks at all of a node because others got on, and before another sweep; one more for
- * so many pages that got room.
- */
+/* Looks at all of a node because others got on; and one more for so many placed pages */
 #define DISPLACE_RESCANS	8
-#define DISPLACE_RESWEEPS	32
 #define DISPLACE_RESCANS_EACH	2048
-
-/*
- * Pages that requests placed which vacate a node, to see whether these get on; those of
- * one that vacates several count for each.
- */
-static atomic_long_t displace_left[MAX_NUMNODES];
 
 /* ------------------------------------------------------------------------- */
 /* Victims                                                                    */
@@ -158,6 +123,50 @@ static long displace_portion(const struct swapmig_goal *goal, int nid, int to,
 	return max(min3(pages - have, batch, budget), 0L);
 }
 
+/* What is in the way may have changed */
+static void displace_forget(struct swapmig_push *push)
+{
+	unsigned int i;
+
+	for (i = 0; i < SWAPMIG_SCANS; i++)
+		if (push->scans[i].running)
+			swapmig_victims_stop(&push->scans[i]);
+	bitmap_zero(push->dry, SWAPMIG_DRY_NODES * SWAPMIG_DRY_NODES);
+	nodes_clear(push->drained);
+	push->leaving = false;
+}
+
+/**
+ * swapmig_rescan - what is in the way may have changed: look at all of a node again
+ * @push:	how a request makes room
+ * @nr:		how often it did so for this reason
+ * @most:	how often it may, as that is dear; and more if it gets on
+ *
+ * Return: false if it has done so too often.
+ */
+bool swapmig_rescan(struct swapmig_push *push, unsigned int *nr, unsigned int most)
+{
+	if (*nr >= most + push->got / DISPLACE_RESCANS_EACH)
+		return false;
+	(*nr)++;
+	displace_forget(push);
+	return true;
+}
+
+/* Pages that a request was about to move, or had placed, may go once it has ended */
+static bool displace_is_dry(struct swapmig_goal *goal, int nid, int to)
+{
+	struct swapmig_push *push = &goal->push;
+
+	if (!test_bit(displace_dry(nid, to), push->dry))
+		return false;
+	if (swapmig_others_ended(goal) == push->ended ||
+	    !swapmig_rescan(push, &push->rescans, DISPLACE_RESCANS))
+		return true;
+	push->vain = false;
+	return false;
+}
+
 /* Makes room for @pages on node @nid.  Returns the number of those that left it. */
 static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 				   unsigned long pages)
@@ -166,7 +175,7 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 	struct swapmig_scan *scan;
 	long portion, room;
 
-	if (test_bit(displace_dry(nid, to), goal->push.dry))
+	if (displace_is_dry(goal, nid, to))
 		return 0;
 	scan = displace_scan(goal, nid, to);
 	before = scan->scanned;
@@ -177,8 +186,11 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 		LIST_HEAD(drop);
 
 		taken = swapmig_victims_isolate(scan, portion, room, &move, &drop);
-		if (!taken)
+		if (!taken) {
+			/* Somebody else may have made room there in a moment */
+			goal->held |= !scan->over && room <= 0;
 			break;
+		}
 		d = displace_drop(&drop, nid);
 		m = displace_move(&move, to, room, goal->reason);
 		scan->found += m + d;
@@ -188,9 +200,10 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 		dropped += d;
 		cond_resched();
 	}
-	if (scan->over)
+	if (scan->over) {
 		__set_bit(displace_dry(nid, to), goal->push.dry);
-	goal->push.leaving |= scan->leaving;
+		goal->push.ended = swapmig_others_ended(goal);
+	}
 	if (scan->scanned == before)
 		return 0;
 	swapmig_count_displaced(moved, dropped, scan->scanned - before);
@@ -264,34 +277,17 @@ static bool displace_drain(struct swapmig_goal *goal, int from)
 	return true;
 }
 
-/* Is there room, with what all CPUs have in hand? */
-static bool displace_drain_room(struct swapmig_goal *goal)
+/**
+ * swapmig_drain_room - is there room, with what all CPUs have in hand?
+ * @goal:	goal of a request
+ *
+ * Context: process; no locks held.  Sleeps.
+ * Return: true if there is.
+ */
+bool swapmig_drain_room(struct swapmig_goal *goal)
 {
 	displace_drain_nodes(&goal->push, &goal->nodes);
 	return swapmig_room(goal, NULL);
-}
-
-/* What is in the way may have changed */
-static void displace_forget(struct swapmig_push *push)
-{
-	unsigned int i;
-
-	for (i = 0; i < SWAPMIG_SCANS; i++)
-		if (push->scans[i].running)
-			swapmig_victims_stop(&push->scans[i]);
-	bitmap_zero(push->dry, SWAPMIG_DRY_NODES * SWAPMIG_DRY_NODES);
-	nodes_clear(push->drained);
-	push->leaving = false;
-}
-
-/* The same; but a look at all of a node is dear.  Returns whether one is due. */
-static bool displace_rescan(struct swapmig_push *push, unsigned int *nr, unsigned int most)
-{
-	if (*nr >= most + push->got / DISPLACE_RESCANS_EACH)
-		return false;
-	(*nr)++;
-	displace_forget(push);
-	return true;
 }
 
 /**
@@ -302,159 +298,39 @@ static bool displace_rescan(struct swapmig_push *push, unsigned int *nr, unsigne
  */
 void swapmig_displace_end(struct swapmig_goal *goal)
 {
+	nodemask_t nodes;
+
+	nodes_or(nodes, goal->were, goal->vacates);
 	displace_forget(&goal->push);
+	swapmig_others_end(&nodes);
 	/* What CPUs have at hand is not above the watermark, as others see it */
 	if (goal->push.asked)
-		swapmig_drain_nodes(&goal->were);
+		swapmig_drain_nodes(&nodes);
 }
 
 /* ------------------------------------------------------------------------- */
 /* The engine                                                                 */
 /* ------------------------------------------------------------------------- */
 
-/**
- * swapmig_placed - a request gets on
- * @goal:	its goal
- * @pages:	pages that were placed
- */
-void swapmig_placed(struct swapmig_goal *goal, unsigned long pages)
+/* Is there anybody who may make way to a node? */
+static bool displace_helps(const struct swapmig_goal *goal, int to)
 {
-	int nid;
-
-	goal->push.placed += pages;
-	if (goal->quiet)
-		for_each_node_mask(nid, goal->vacates)
-			atomic_long_add(pages, &displace_left[nid]);
-}
-
-/* Pages that other requests have placed so far which vacate the nodes of this one */
-static unsigned long displace_others(const struct swapmig_goal *goal)
-{
-	unsigned long pages = 0;
 	int nid;
 
 	for_each_node_mask(nid, goal->nodes)
-		pages += atomic_long_read(&displace_left[nid]);
-	return pages;
+		if (nid != to && !test_bit(displace_dry(nid, to), goal->push.dry))
+			return true;
+	return false;
 }
 
-/**
- * swapmig_nap - let other requests get on for a moment
- * @goal:	goal of the one that naps
- *
- * Context: process; no locks held.  Sleeps.
- * Return: false if a fatal signal is pending, if the address space has no owner any
- * more, or if it has not helped for long.
- */
-bool swapmig_nap(struct swapmig_goal *goal)
+/* Of two nodes that pages come from, are others to make way to the first? */
+static bool displace_prefers(const struct swapmig_goal *goal, int nid, int other)
 {
-	if (goal->push.naps >= DISPLACE_NAPS_IN_ALL)
-		return false;
-	goal->push.naps++;
-	schedule_timeout_killable(DISPLACE_NAP);
-	return !fatal_signal_pending(current) && !swapmig_orphaned(goal->mm);
-}
+	bool helps = displace_helps(goal, nid);
 
-/*
- * Naps before the @nth sweep more: twice as many each time, until @most.  Returns false
- * if that is no use any more.  All CPUs may fill their LRU batches meanwhile.
- */
-static bool displace_naps(struct swapmig_goal *goal, int nth, int most)
-{
-	int naps = nth < ilog2(most) ? 1 << nth : most;
-
-	lru_cache_enable();
-	while (naps > 0 && swapmig_nap(goal))
-		naps--;
-	lru_cache_disable();
-	return naps <= 0;
-}
-
-/* It gets on, so it may wait once more; unless others undo what it does */
-static void displace_got(struct swapmig_push *push, unsigned long pages)
-{
-	push->got += pages;
-	if (push->got > DISPLACE_UNDONE * push->asked)
-		return;
-	push->naps -= min_t(unsigned long, push->naps, pages);
-	push->crowded = 0;
-	push->vain = false;
-}
-
-/*
- * The pages that are in the way are those of another request, which will move them
- * where they belong.  Returns false if none gets on, or if that has not helped this
- * request for long.
- */
-static bool displace_wait(struct swapmig_goal *goal)
-{
-	unsigned long left = displace_others(goal);
-	int naps, stuck = 0;
-	bool on = false;
-
-	if (goal->push.vain || goal->push.naps >= DISPLACE_NAPS_IN_ALL)
-		return false;
-	swapmig_run_waits(goal, true);
-	lru_cache_enable();
-	for (naps = 0; !on && naps < DISPLACE_NAPS && swapmig_nap(goal); naps++) {
-		on = displace_others(goal) != left;
-		/* For us, as we for them */
-		stuck = swapmig_run_all_wait() ? stuck + 1 : 0;
-		if (stuck >= DISPLACE_NAPS_STUCK)
-			break;
-	}
-	swapmig_run_waits(goal, false);
-	lru_cache_disable();
-	/* Nor will it help the next pages, unless they find room otherwise */
-	goal->push.vain = !on;
-	/* What others left may be in other CPUs' hands */
-	return on || displace_drain_room(goal);
-}
-
-/* Another request handles the same folios.  Returns false if it is no use to wait. */
-static bool displace_crowded(struct swapmig_goal *goal)
-{
-	const unsigned long *stayed = goal->tally.stayed;
-	struct swapmig_push *push = &goal->push;
-	int nth = push->crowded++;
-	bool again, on;
-
-	if (nth >= DISPLACE_CROWDED)
-		return false;
-	if (stayed[SWAPMIG_NO_ROOM] && !push->vain && swapmig_run_vacated(goal)) {
-		if (!displace_naps(goal, nth, DISPLACE_CROWDED_ROOM))
-			return false;
-		again = displace_rescan(push, &push->resweeps, DISPLACE_RESWEEPS);
-		/* Room that was no use in the last sweep is none in the next */
-		on = !nth || push->placed != push->swept;
-		push->swept = push->placed;
-		return (displace_drain_room(goal) && on) || (again && displace_wait(goal));
-	}
-	return (goal->held || stayed[SWAPMIG_WRITEBACK]) &&
-	       displace_naps(goal, nth + 1, DISPLACE_CROWDED_HAND);
-}
-
-/**
- * swapmig_crowded - let others get on who handle the same folios
- * @goal:	goal of a request that could not place all of its folios in this sweep
- *
- * What another request has in hand, or compaction, cannot be isolated for a moment,
- * and what made no way for it may make it afterwards.
- *
- * Context: process; no locks held.  Sleeps.
- * Return: true if it is worth to sweep once more.
- */
-bool swapmig_crowded(struct swapmig_goal *goal)
-{
-	struct swapmig_push *push = &goal->push;
-
-	if (!swapmig_quiet(goal) || goal->soft || goal->hurry)
-		return false;
-	if (swapmig_run_others(goal))
-		return displace_crowded(goal);
-	if (!goal->held || push->held++ >= DISPLACE_HELD)
-		return false;
-	return displace_naps(goal, push->held, DISPLACE_HELD_NAPS);
+	if (helps != displace_helps(goal, other))
+		return helps;
+	return swapmig_node_room(nid) > swapmig_node_room(other);
 }
 
 /* Returns the number of pages that need room */
@@ -479,8 +355,7 @@ static unsigned long displace_ask(struct list_head *folios,
 		need->large = max(need->large, pages);
 	}
 	for_each_node_mask(nid, nodes)
-		if (need->from == NUMA_NO_NODE ||
-		    swapmig_node_room(nid) > swapmig_node_room(need->from))
+		if (need->from == NUMA_NO_NODE || displace_prefers(goal, nid, need->from))
 			need->from = nid;
 	if (need->large > 1UL << PAGE_ALLOC_COSTLY_ORDER)
 		need->more = 2 * need->large;
@@ -512,11 +387,11 @@ static bool displace_split(struct list_head *folios, struct swapmig_goal *goal)
 /* There is nobody to make way.  Returns false if it is no use to wait for that. */
 static bool displace_nobody(struct swapmig_goal *goal)
 {
-	if (goal->soft || !goal->push.leaving || !displace_wait(goal))
+	if (goal->soft || !goal->push.leaving || !swapmig_wait_others(goal))
 		return false;
 	/* Who got on may have left room */
 	if (!swapmig_room(goal, NULL))
-		displace_rescan(&goal->push, &goal->push.rescans, DISPLACE_RESCANS);
+		swapmig_rescan(&goal->push, &goal->push.rescans, DISPLACE_RESCANS);
 	return true;
 }
 
@@ -539,7 +414,7 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 		pages = min(asked, pages - swapmig_count_pages(folios));
 		if (pages) {
 			swapmig_placed(goal, pages);
-			displace_got(&goal->push, pages);
+			swapmig_got(&goal->push, pages);
 			tries = 0;
 			continue;
 		}
@@ -559,8 +434,8 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 	if (!need.pages)
 		return 0;
 	goal->push.lacking = true;
-	/* What is smaller than these may find room yet */
-	return swapmig_room(goal, NULL) ? 0 : -ENOMEM;
+	/* What is smaller than these may find room yet, or what is on other nodes */
+	return swapmig_room(goal, NULL) || goal->from == NUMA_NO_NODE ? 0 : -ENOMEM;
 }
 
 /**

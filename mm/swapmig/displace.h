@@ -34,9 +34,9 @@ struct swapmig_scan {
 	bool end;			/* of the list has been reached */
 	bool over;			/* there is nobody, until something changes */
 	bool sized;			/* some were too large for the room */
+	bool cramped;			/* for some there was none, in this lap */
 	unsigned char barren;		/* laps in which those that may go had no room */
 	unsigned char dear;		/* laps in which few went */
-	bool leaving;			/* some are about to be moved elsewhere */
 	unsigned long turn;		/* pages since @first */
 	unsigned long size;		/* of the list, or more, as it began */
 	unsigned long placed;		/* pages of the request's that may be at its warm end */
@@ -45,6 +45,9 @@ struct swapmig_scan {
 	unsigned long scanned;		/* pages looked at in all */
 	unsigned long since;		/* the same when the lap began */
 	unsigned long vain;		/* pages of this lap that a later one may take */
+	unsigned long spared;		/* of these such that requests placed which ended */
+	unsigned int oldest;		/* the first of these requests */
+	unsigned int undo;		/* up to this one others may go again */
 	unsigned long found;		/* pages of this lap that made way */
 };
 
@@ -59,8 +62,9 @@ struct swapmig_scan {
  * @scans:	where the search for pages that make way stands, on a node for another
  * @nr_scans:	how many of these there were
  * @dry:	pairs of nodes: on the first nobody can make way to the second
- * @asked:	pages for which room was to be made, and windows of those that somebody had
- *		in hand at first
+ * @asked:	pages for which room was to be made in one sweep, and windows of those that
+ *		somebody had in hand
+ * @sweep:	the same of the present sweep
  * @lacked:	pages that their nodes lacked before, for which others have to go as well
  * @met:	nodes that were asked for what they lack
  * @displaced:	pages that made way for them
@@ -76,7 +80,9 @@ struct swapmig_scan {
  * @crowded:	sweeps for other requests' sake, since it got on
  * @held:	sweeps for what somebody else had in hand
  * @naps:	for others, less one for each page that it got
+ * @ended:	requests for these nodes that had ended when one of them was found dry
  * @leaving:	others are about to move some of those that cannot make way
+ * @written:	some that might make way are being written
  * @vain:	it was no use to wait for them, since it got on
  * @lacking:	some of a window found no room
  */
@@ -85,6 +91,7 @@ struct swapmig_push {
 	unsigned int nr_scans;
 	DECLARE_BITMAP(dry, SWAPMIG_DRY_NODES * SWAPMIG_DRY_NODES);
 	unsigned long asked;
+	unsigned long sweep;
 	unsigned long lacked;
 	nodemask_t met;
 	unsigned long displaced;
@@ -96,10 +103,12 @@ struct swapmig_push {
 	unsigned int rescans;
 	unsigned int resweeps;
 	unsigned long swept;
-	int crowded;
-	int held;
+	unsigned char crowded;
+	unsigned char held;
 	int naps;
+	long ended;
 	bool leaving;
+	bool written;
 	bool vain;
 	bool lacking;
 };
@@ -164,6 +173,7 @@ static inline bool swapmig_scan_foreign(const struct swapmig_scan *scan)
 #define SWAPMIG_SAYS_WARM	BIT(4)	/* touched lately, or better off where it is */
 #define SWAPMIG_SAYS_YOUNG	BIT(5)	/* touched lately */
 #define SWAPMIG_SAYS_BUSY	BIT(6)	/* somebody holds a lock: another time */
+#define SWAPMIG_SAYS_PLACED	BIT(7)	/* a request, which has ended, put it there */
 
 enum swapmig_verdict {
 	SWAPMIG_STAYS,
@@ -192,16 +202,26 @@ bool swapmig_run_all_wait(void);
 bool swapmig_run_others(const struct swapmig_goal *goal);
 bool swapmig_run_vacated(const struct swapmig_goal *goal);
 bool swapmig_run_wanted(const struct swapmig_scan *scan);
-unsigned int swapmig_run_look(const struct swapmig_scan *scan,
-			      const struct mm_struct *mm);
+unsigned int swapmig_run_look(struct swapmig_scan *scan, struct mm_struct *mm);
+
+/* ------------------------------------------------------------------------- */
+/* others.c: requests that are in each other's way                            */
+/* ------------------------------------------------------------------------- */
+
+void swapmig_placed(struct swapmig_goal *goal, unsigned long pages);
+void swapmig_others_end(const nodemask_t *nodes);
+long swapmig_others_ended(const struct swapmig_goal *goal);
+bool swapmig_nap(struct swapmig_goal *goal);
+void swapmig_got(struct swapmig_push *push, unsigned long pages);
+bool swapmig_wait_others(struct swapmig_goal *goal);
+bool swapmig_crowded(struct swapmig_goal *goal);
 
 /* ------------------------------------------------------------------------- */
 /* displace.c: the engine                                                     */
 /* ------------------------------------------------------------------------- */
 
-void swapmig_placed(struct swapmig_goal *goal, unsigned long pages);
-bool swapmig_nap(struct swapmig_goal *goal);
-bool swapmig_crowded(struct swapmig_goal *goal);
+bool swapmig_rescan(struct swapmig_push *push, unsigned int *nr, unsigned int most);
+bool swapmig_drain_room(struct swapmig_goal *goal);
 void swapmig_displace_end(struct swapmig_goal *goal);
 #else
 static inline unsigned long swapmig_room(const struct swapmig_goal *goal,

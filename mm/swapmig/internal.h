@@ -23,8 +23,8 @@ struct migration_target_control;
 /* engines.c: the ways to place isolated folios, tried one after the other    */
 /* ------------------------------------------------------------------------- */
 
-/* As many as a packed list can name */
-#define SWAPMIG_ENGINES_MAX	8
+/* A packed list can name twice as many; a request counts for each of them */
+#define SWAPMIG_ENGINES_MAX	4
 
 /*
  * Sorts of engines.  One gets @batch folios of the goal at once, because it keeps all
@@ -80,7 +80,7 @@ struct swapmig_tally {
  * @quiet:	room is made: do without reclaim until that has been tried
  * @soft:	they are only preferred: nobody who prefers them as well makes way, nobody
  *		waits, and no huge page is split
- * @first:	sweep over the range in which anything is asked for
+ * @first:	these are not those that it has asked for before, in this sweep
  * @hold:	the engines after the one that makes room are not for this sweep
  * @waits:	for other requests, at this moment
  * @no_huge:	there was no page for one of hugetlbfs
@@ -131,6 +131,11 @@ static inline bool swapmig_quiet(const struct swapmig_goal *goal)
 /* Its last owner is gone: all that is left to do is to let go of it */
 static inline bool swapmig_orphaned(const struct mm_struct *mm)
 {
+#ifdef CONFIG_MEMCG
+	/* Others may hold it as well */
+	if (!rcu_access_pointer(mm->owner))
+		return true;
+#endif
 	return mm != current->mm && atomic_read(&mm->mm_users) == 1;
 }
 
@@ -138,7 +143,8 @@ static inline bool swapmig_orphaned(const struct mm_struct *mm)
 static inline void swapmig_asks(struct swapmig_goal *goal, unsigned long pages)
 {
 	if (goal->first)
-		goal->push.asked += pages;
+		goal->push.sweep += pages;
+	goal->push.asked = max(goal->push.asked, goal->push.sweep);
 }
 
 /* The longest engine list in text, with separators and the final NUL */
@@ -174,6 +180,7 @@ static inline bool swapmig_swaps(u32 list)
 /* stats.c: counters and tracepoints                                          */
 /* ------------------------------------------------------------------------- */
 
+pid_t swapmig_pid(struct mm_struct *mm);
 void swapmig_begin(struct swapmig_goal *goal, struct mm_struct *mm, int from,
 		   u32 engines);
 void swapmig_again(struct swapmig_goal *goal);

@@ -33,7 +33,7 @@
  * @says:	SWAPMIG_SAYS_*, what there is to say of it
  */
 struct look {
-	const struct swapmig_scan *scan;
+	struct swapmig_scan *scan;
 	struct swapmig_asked *asked;
 	kuid_t uid;
 	bool own;
@@ -251,7 +251,7 @@ static bool may_drop(struct folio *folio)
 /**
  * swapmig_judge - may this folio make way?
  * @folio:	a folio on an LRU list
- * @scan:	the scan that met it; @scan->vain and leaving are updated
+ * @scan:	the scan that met it; what it says of these is updated
  * @asked:	what was said of an address space, which is updated; or nothing
  *
  * Context: process; @folio locked, with a reference.  The locks of the reverse
@@ -276,9 +276,13 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 	unsigned int says;
 	bool stays;
 
-	if (folio_nid(folio) != scan->nid || is_locked_in(folio) ||
-	    folio_test_writeback(folio) || swapmig_pinned(folio))
+	if (folio_nid(folio) != scan->nid || is_locked_in(folio) || swapmig_pinned(folio))
 		return SWAPMIG_STAYS;
+	if (folio_test_writeback(folio)) {
+		scan->vain += folio_nr_pages(folio);
+		scan->goal->push.written = true;
+		return SWAPMIG_STAYS;
+	}
 	/* All users' page cache is charged to the root */
 	limited |= rootless && !mapped;
 	if (limited)
@@ -296,9 +300,14 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 	/* Also what is forbidden: where it goes may not be here */
 	if (says & SWAPMIG_SAYS_LEAVES ||
 	    (says & SWAPMIG_SAYS_STAY && says & SWAPMIG_SAYS_MAY_LEAVE))
-		scan->leaving = true;
+		scan->goal->push.leaving = true;
 	if (!(says & SWAPMIG_SAYS_GO)) {
 		stays |= says & SWAPMIG_SAYS_LEAVES;
+		if (!stays && !wanted && says & SWAPMIG_SAYS_PLACED) {
+			scan->vain += folio_nr_pages(folio);
+			scan->spared += folio_nr_pages(folio);
+			stays = true;
+		}
 		if (!stays && (wanted || (cold && says & SWAPMIG_SAYS_WARM && !scan->any))) {
 			scan->vain += folio_nr_pages(folio);
 			stays = true;

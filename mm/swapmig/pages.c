@@ -356,7 +356,10 @@ static int pages_in_hand(struct swapmig_pages *sp, const void __user *p, int ret
 	if (err)
 		return err;
 	sp->naps++;
-	return swapmig_nap(&sp->goal);
+	lru_cache_enable();
+	err = swapmig_nap(&sp->goal);
+	lru_cache_disable();
+	return err;
 }
 
 /*

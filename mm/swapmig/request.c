@@ -291,7 +291,6 @@ static long request_run(struct swapmig_request *req)
 		if (sweeps == 1 && req->goal.soft)
 			swapmig_run_to(&req->goal, &no_nodes);
 		failed = request_sweep(req);
-		req->goal.first = !req->goal.push.asked;
 		if (failed <= 0 || sweeps == 1)
 			break;
 		if (!swapmig_crowded(&req->goal))

@@ -24,7 +24,9 @@ static long zone_above(struct zone *zone)
 {
 	long low = READ_ONCE(zone->_watermark[WMARK_LOW]);
 
+	/* What kernel allocations cannot use does not count for them */
 	return (long)zone_page_state_snapshot(zone, NR_FREE_PAGES) -
+	       (long)zone_page_state(zone, NR_FREE_CMA_PAGES) -
 	       (long)READ_ONCE(zone->nr_free_highatomic) - low -
 	       zone->lowmem_reserve[gfp_zone(GFP_HIGHUSER_MOVABLE)];
 }
@@ -189,11 +191,14 @@ static struct folio *alloc_unboosted(gfp_t gfp, unsigned int order, int nid)
 
 /*
  * A huge page may be worth compaction, which with these two flags, and for one node,
- * is all that the allocator does for it.
+ * is all that the allocator does for it; unless zones are to be reclaimed first.
  */
 static gfp_t order_gfp(unsigned int order)
 {
-	return order > PAGE_ALLOC_COSTLY_ORDER ? __GFP_DIRECT_RECLAIM | __GFP_NORETRY : 0;
+	if (order <= PAGE_ALLOC_COSTLY_ORDER || !IS_ENABLED(CONFIG_COMPACTION) ||
+	    node_reclaim_enabled())
+		return 0;
+	return __GFP_DIRECT_RECLAIM | __GFP_NORETRY;
 }
 
 static bool pool_has(struct folio *src, int nid)

@@ -16,6 +16,61 @@
 static LIST_HEAD(running);
 static DEFINE_SPINLOCK(running_lock);
 
+/*
+ * Requests that have ended lately: those to come had better not undo what they did.
+ * So many of them, and for how long.
+ */
+#define RUN_ENDED	16
+#define RUN_LATELY	(300 * HZ)
+
+static struct {
+	const struct mm_struct *mm;	/* only to compare */
+	pid_t pid;			/* of its owner: the same may be another's later */
+	unsigned long at;		/* jiffies */
+	unsigned int nr;		/* of these that ended before, and this one */
+	nodemask_t nodes;		/* where its pages were placed */
+} ended[RUN_ENDED];
+
+/* A process has one of these, of all its requests; the oldest is forgotten */
+static void run_ended(const struct swapmig_goal *goal)
+{
+	static unsigned int nr;
+	unsigned int i, oldest = 0;
+
+	for (i = 0; i < RUN_ENDED; i++) {
+		if (ended[i].mm == goal->mm && ended[i].pid == goal->pid)
+			break;
+		if (ended[i].nr < ended[oldest].nr)
+			oldest = i;
+	}
+	if (i == RUN_ENDED) {
+		i = oldest;
+		nodes_clear(ended[i].nodes);
+	}
+	ended[i].mm = goal->mm;
+	ended[i].pid = goal->pid;
+	ended[i].at = jiffies;
+	ended[i].nr = ++nr;
+	nodes_andnot(ended[i].nodes, ended[i].nodes, goal->vacates);
+	nodes_or(ended[i].nodes, ended[i].nodes, goal->were);
+}
+
+/*
+ * The number of the request that has placed pages of this process there, and ended
+ * lately; or 0.
+ */
+static unsigned int run_was_placed(struct mm_struct *mm, int nid)
+{
+	unsigned int i;
+
+	for (i = 0; i < RUN_ENDED; i++)
+		if (ended[i].mm == mm && ended[i].pid == swapmig_pid(mm))
+			return node_isset(nid, ended[i].nodes) &&
+			       time_before(jiffies, ended[i].at + RUN_LATELY) ?
+			       ended[i].nr : 0;
+	return 0;
+}
+
 /**
  * swapmig_run - a request is under way
  * @goal:	its goal; with an address space, and displacement on its list
@@ -51,6 +106,7 @@ void swapmig_run_end(struct swapmig_goal *goal)
 {
 	spin_lock(&running_lock);
 	list_del(&goal->running);
+	run_ended(goal);
 	spin_unlock(&running_lock);
 }
 
@@ -176,19 +232,23 @@ static bool run_may_take(const struct swapmig_goal *goal, int nid)
 
 /**
  * swapmig_run_look - what do requests say of a page of an address space?
- * @scan:	a scan that has met it
+ * @scan:	a scan that has met it; @scan->oldest is updated
  * @mm:		the address space
  *
  * Context: a page table lock, or locks of the reverse map, may be held.
  * Return: SWAPMIG_SAYS_* bits.
  */
-unsigned int swapmig_run_look(const struct swapmig_scan *scan,
-			      const struct mm_struct *mm)
+unsigned int swapmig_run_look(struct swapmig_scan *scan, struct mm_struct *mm)
 {
 	struct swapmig_goal *goal;
-	unsigned int say = 0;
+	unsigned int nr, say = 0;
 
 	spin_lock(&running_lock);
+	nr = run_was_placed(mm, scan->nid);
+	if (nr > scan->undo) {
+		say |= SWAPMIG_SAYS_PLACED;
+		scan->oldest = min(scan->oldest, nr);
+	}
 	list_for_each_entry(goal, &running, running) {
 		if (goal->mm != mm)
 			continue;

@@ -33,7 +33,13 @@ static atomic_long_t stayed[NR_SWAPMIG_WHY];
 /* Requests                                                                   */
 /* ------------------------------------------------------------------------- */
 
-static pid_t stats_pid(struct mm_struct *mm)
+/**
+ * swapmig_pid - whose is an address space?
+ * @mm:		address space
+ *
+ * Return: the thread group of its owner, or of current, if that is not known.
+ */
+pid_t swapmig_pid(struct mm_struct *mm)
 {
 	pid_t pid = task_tgid_nr(current);
 #ifdef CONFIG_MEMCG
@@ -63,7 +69,7 @@ void swapmig_begin(struct swapmig_goal *goal, struct mm_struct *mm, int from,
 	goal->from = from;
 	if (from != NUMA_NO_NODE)
 		node_set(from, goal->vacates);
-	goal->pid = stats_pid(mm);
+	goal->pid = swapmig_pid(mm);
 	goal->mm = mm;
 	goal->quiet = swapmig_makes_room(goal->engines);
 	if (goal->quiet)
@@ -88,6 +94,8 @@ void swapmig_again(struct swapmig_goal *goal)
 	memset(goal->tally.left, 0, sizeof(goal->tally.left));
 	memset(goal->tally.stayed, 0, sizeof(goal->tally.stayed));
 	goal->held = false;
+	goal->push.sweep = 0;
+	goal->push.written = false;
 }
 
 /**

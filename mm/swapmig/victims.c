@@ -285,6 +285,9 @@ static void victims_begin_lap(struct swapmig_scan *scan, int lap)
 	scan->vain = 0;
 	scan->found = 0;
 	scan->sized = false;
+	scan->cramped = false;
+	scan->spared = 0;
+	scan->oldest = UINT_MAX;
 	scan->since = scan->scanned;
 }
 
@@ -308,6 +311,19 @@ static bool victims_too_dear(struct swapmig_scan *scan, unsigned long looked)
 	return !scan->found || scan->dear++ >= VICTIMS_DEAR;
 }
 
+/*
+ * What requests have placed that ended goes when hardly any others are left, and what
+ * was placed first goes first.  Returns whether there is such.
+ */
+static bool victims_undo(struct swapmig_scan *scan, unsigned long may, bool over)
+{
+	if (!scan->spared || (!over && scan->lap + 1 < VICTIMS_LAPS &&
+			      (may - scan->spared) * VICTIMS_FEW > scan->spared))
+		return false;
+	scan->undo = scan->oldest;
+	return true;
+}
+
 /* False when nobody is left to make way */
 static bool victims_next_lap(struct swapmig_scan *scan)
 {
@@ -316,13 +332,16 @@ static bool victims_next_lap(struct swapmig_scan *scan)
 	bool few = may * VICTIMS_FEW <= looked;
 	bool warm = scan->lap >= SWAPMIG_LAP_WARM;
 	bool sized = scan->sized && scan->lap < SWAPMIG_LAP_ANY;
-	bool over = !may || (few && warm && !sized && victims_too_dear(scan, looked));
+	bool over = !may || (few && warm && !sized && !scan->cramped &&
+			     victims_too_dear(scan, looked));
 	int lap = scan->lap, next = victims_lap_after(lap, few, found);
 
 	if (scan->blocked && (lap != SWAPMIG_LAP_WANTED || !scan->barren)) {
 		/* The same once more, when the other node has room */
 		next = lap;
 		scan->barren++;
+	} else if (lap != SWAPMIG_LAP_WANTED && victims_undo(scan, may, over)) {
+		next = lap;
 	} else {
 		scan->barren = 0;
 		if (over && lap != SWAPMIG_LAP_WANTED)
@@ -425,10 +444,12 @@ static bool victims_fits(struct swapmig_scan *scan, struct folio *folio)
 
 	if (pages > scan->room) {
 		/* It would be split, where others may fit */
-		if (pages == 1 || scan->room <= 0)
+		if (pages == 1 || scan->room <= 0) {
 			scan->blocked += pages;
-		else if (scan->lap >= SWAPMIG_LAP_ANY && !scan->goal->soft)
+			scan->cramped = true;
+		} else if (scan->lap >= SWAPMIG_LAP_ANY && !scan->goal->soft) {
 			goto fits;
+		}
 		scan->sized |= pages > 1;
 		scan->vain += pages;
 		return false;

@@ -9,9 +9,6 @@
 
 #define ROOM	(48 * SM_MIB)
 
-/* How often to try what a machine may be too slow for */
-#define TRIES	5
-
 /* Two processes, each in a cpuset of its own and on a node */
 FIXTURE(cpusets)
 {
@@ -95,43 +92,10 @@ static void send_both(struct __test_metadata *_metadata, struct _test_data_cpuse
 		EXPECT_TRUE(ends_well(pid));
 }
 
-static bool apart(const struct _test_data_cpusets *self)
-{
-	return ON(&self->a, 1) == SM_PAGES(self->a.len) &&
-	       ON(&self->b, 0) == SM_PAGES(self->b.len);
-}
-
-/* Whether all has been placed, once nothing moves any more */
-static bool settles_apart(const struct _test_data_cpusets *self)
-{
-	long moved = -1, now = sm_vmstat("pgmigrate_success");
-
-	while (!apart(self) && now != moved) {
-		moved = now;
-		usleep(500000);
-		now = sm_vmstat("pgmigrate_success");
-	}
-	return apart(self);
-}
-
-/*
- * What the first one had to leave is its debt for a second: that has been too short if
- * the second one comes late, so they try again then. Without an engine that swaps,
- * because such a debt would be paid by that.
- */
 static void expect_exchange(struct __test_metadata *_metadata,
 			    struct _test_data_cpusets *self, bool at_once)
 {
-	int i;
-
-	ASSERT_EQ(0, sm_write(SM_ENGINES, "direct displace"));
 	send_both(_metadata, self, "1", "0", at_once);
-	for (i = 0; i < TRIES && !settles_apart(self); i++) {
-		send_both(_metadata, self, "0", "1", false);
-		settles_apart(self);
-		send_both(_metadata, self, "1", "0", at_once);
-	}
-	ASSERT_EQ(0, sm_write(SM_ENGINES, "direct displace swapout"));
 	EXPECT_QUIET(&self->q);
 	EXPECT_HOME(&self->a, 1, 1);
 	EXPECT_HOME(&self->b, 0, 2);
@@ -145,6 +109,105 @@ TEST_F(cpusets, exchange)
 TEST_F(cpusets, exchange_at_once)
 {
 	expect_exchange(_metadata, self, true);
+}
+
+/* The second is in no hurry. */
+TEST_F(cpusets, exchange_late)
+{
+	EXPECT_EQ(0, sm_group_set(self->one, "cpuset.mems", "1"));
+	sleep(2);
+	EXPECT_LT(0, ON(&self->a, 0));
+	EXPECT_EQ(0, sm_group_set(self->two, "cpuset.mems", "0"));
+	EXPECT_QUIET(&self->q);
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_HOME(&self->b, 0, 2);
+}
+
+/* Several cpusets, each with some processes and on a node, which go on to the next. */
+#define MOST	24
+
+FIXTURE(ring)
+{
+	struct sm_peer p[MOST];
+	struct quiet q;
+};
+
+FIXTURE_VARIANT(ring)
+{
+	int cpusets;
+	int each;
+	int percent;
+};
+
+FIXTURE_VARIANT_ADD(ring, of_two_with_many)
+{
+	.cpusets = 2,
+	.each = MOST / 2,
+	.percent = 7,
+};
+
+FIXTURE_VARIANT_ADD(ring, of_three)
+{
+	.cpusets = 3,
+	.each = 1,
+	.percent = 90,
+};
+
+static const char *ring_group(int i)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), SM_V2_ROOT "/swapmig-ring%d", i);
+	return path;
+}
+
+static const char *ring_node(int i)
+{
+	static char text[16];
+
+	snprintf(text, sizeof(text), "%d", i);
+	return text;
+}
+
+FIXTURE_SETUP(ring)
+{
+	int i, node;
+
+	FULL_BEGIN(SM_SWAP_DISK, SM_NODES, ROOM);
+	ASSERT_TRUE(sm_v2_cpusets(true));
+	for (i = 0; i < variant->cpusets; i++)
+		ASSERT_EQ(0, sm_group_make(ring_group(i), ring_node(i)));
+	for (i = 0; i < variant->cpusets * variant->each; i++) {
+		node = i / variant->each;
+		START(&self->p[i], sm_part(ROOM, variant->percent), node, 0);
+		ASSERT_EQ(0, sm_group_join(ring_group(node), self->p[i].pid));
+		ASSERT_EQ(0, sm_peer(&self->p[i], SM_ORD_FILL, node, i + 1));
+	}
+	quiet_begin(&self->q);
+}
+
+FIXTURE_TEARDOWN(ring)
+{
+	int i;
+
+	for (i = 0; i < MOST; i++)
+		EXPECT_EQ(0, sm_peer_stop(&self->p[i]));
+	FULL_END(&self->p[0]);
+	for (i = 0; i < variant->cpusets; i++)
+		EXPECT_TRUE(sm_group_remove(ring_group(i)));
+	EXPECT_TRUE(sm_v2_cpusets(false));
+}
+
+TEST_F(ring, turns)
+{
+	int i, nr = variant->cpusets;
+
+	for (i = 0; i < nr; i++)
+		EXPECT_EQ(0, sm_group_set(ring_group(i), "cpuset.mems",
+					  ring_node((i + 1) % nr)));
+	EXPECT_QUIET(&self->q);
+	for (i = 0; i < nr * variant->each; i++)
+		EXPECT_HOME(&self->p[i], (i / variant->each + 1) % nr, i + 1);
 }
 
 /* Who calls may not use the other node itself: others' pages go there all the same. */

@@ -211,6 +211,37 @@ TEST_F(waiting, killed)
 	EXPECT_HOME(&self->c, 2, 3);
 }
 
+/* Once the one has ended, what it could not move makes way for the other. */
+TEST_F(waiting, for_one_that_is_killed)
+{
+	int status = -1;
+	pid_t pid;
+
+	ASSERT_EQ(0, sm_peer(&self->b, SM_ORD_MBIND,
+			     SM_NODE(0) | SM_NODE(1) | SM_NODE(2), 0));
+	ASSERT_EQ(0, sm_dm_stall(true));
+	ASSERT_EQ(0, sm_peer_order_migrate(&self->caller, self->b.pid, SM_NODE(1),
+					   SM_NODE(2)));
+	EXPECT_TRUE(SM_WAIT(sm_naps(self->caller.pid) >= NAPS));
+	ASSERT_EQ(0, sm_write(SM_ENGINES, "direct displace"));
+	pid = sm_fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(MOVE(&self->a, 0, 1) ? 1 : 0);
+	EXPECT_TRUE(SM_WAIT(sm_naps(pid) >= NAPS));
+	kill(self->caller.pid, SIGKILL);
+	EXPECT_EQ(self->caller.pid, waitpid(self->caller.pid, NULL, 0));
+	close(self->caller.fd);
+	self->caller.pid = 0;
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	ASSERT_EQ(0, sm_dm_stall(false));
+	ASSERT_EQ(0, sm_write(SM_ENGINES, "direct displace swapout"));
+	EXPECT_HOME(&self->a, 1, 1);
+	EXPECT_EQ(0, sm_peer(&self->b, SM_ORD_CHECK, 0, 2));
+	EXPECT_HOME(&self->c, 2, 3);
+}
+
 /* Whole nodes, as full as they get without kswapd */
 FIXTURE(whole)
 {

@@ -76,6 +76,7 @@ libnuma		swapout	direct	default
 displace	default	gens
 displace_cpuset	default	gens
 displace_many	default	gens
+displace_several	default	gens
 displace_shapes	default	gens
 displace_busy	default	gens
 displace_limits	default	gens

@@ -89,7 +89,7 @@ static struct cpuset_debt {
 	const struct cred *cred;
 	unsigned long since;		/* jiffies */
 	unsigned long due;		/* the same; then by way of swap as well */
-	int left;			/* folios */
+	int left;			/* folios, the least so far */
 	nodemask_t from;
 	nodemask_t to;
 } debts[CPUSET_DEBTS];
@@ -224,16 +224,28 @@ static bool debt_is_due(const struct cpuset_debt *debt, const nodemask_t *vacate
 /* Tries one again.  Returns whether it got on. */
 static bool debt_try(struct cpuset_debt *debt)
 {
-	int before = debt->left;
+	int least = debt->left, left = debt_pay(debt, SWAPMIG_MF_NO_SWAP);
 
-	debt->left = debt_pay(debt, SWAPMIG_MF_NO_SWAP);
-	if (debt->left > 0)
-		return debt->left < before - before / CPUSET_GETS_ON;
-	debt_drop(debt);
-	return true;
+	if (left <= 0) {
+		debt_drop(debt);
+		return !left;
+	}
+	debt->left = min(least, left);
+	return left < least - least / CPUSET_GETS_ON;
 }
 
-/* One for each node that was vacated, and more as long as all of them is placed */
+/* What it left is not for want of room */
+static bool debt_has_room(const struct cpuset_debt *debt)
+{
+	int nid;
+
+	for_each_node_mask(nid, debt->to)
+		if (node_state(nid, N_MEMORY) && swapmig_node_room(nid) > 0)
+			return true;
+	return false;
+}
+
+/* Those for nodes that were vacated, as long as there is room.  Returns what they left. */
 static nodemask_t debts_try_once(const nodemask_t *vacated)
 {
 	nodemask_t full = NODE_MASK_NONE, next = NODE_MASK_NONE;
@@ -246,7 +258,7 @@ static nodemask_t debts_try_once(const nodemask_t *vacated)
 			continue;
 		if (debt_try(&debts[i]))
 			nodes_or(next, next, from);
-		if (debts[i].mm)
+		if (debts[i].mm && !debt_has_room(&debts[i]))
 			nodes_or(full, full, debts[i].to);
 	}
 	return next;

@@ -91,6 +91,7 @@ static struct swapmig_scan *displace_scan(struct swapmig_goal *goal, int nid, in
 	scan = &push->scans[push->nr_scans++ % SWAPMIG_SCANS];
 	if (scan->running)
 		swapmig_victims_stop(scan);
+	node_clear(nid, push->news);
 	swapmig_victims_start(scan, goal, nid, to);
 	if (!node_test_and_set(nid, push->met))
 		push->lacked += max(-swapmig_node_room(nid), 0L);
@@ -133,6 +134,7 @@ static void displace_forget(struct swapmig_push *push)
 			swapmig_victims_stop(&push->scans[i]);
 	bitmap_zero(push->dry, SWAPMIG_DRY_NODES * SWAPMIG_DRY_NODES);
 	nodes_clear(push->drained);
+	nodes_clear(push->news);
 	push->leaving = false;
 }
 
@@ -154,17 +156,15 @@ bool swapmig_rescan(struct swapmig_push *push, unsigned int *nr, unsigned int mo
 }
 
 /* Pages that a request was about to move, or had placed, may go once it has ended */
-static bool displace_is_dry(struct swapmig_goal *goal, int nid, int to)
+static bool displace_is_dry(struct swapmig_push *push, int nid, int to)
 {
-	struct swapmig_push *push = &goal->push;
-
 	if (!test_bit(displace_dry(nid, to), push->dry))
 		return false;
-	if (swapmig_others_ended(goal) == push->ended ||
-	    !swapmig_rescan(push, &push->rescans, DISPLACE_RESCANS))
+	if (!node_isset(nid, push->news))
 		return true;
+	node_clear(nid, push->news);
 	push->vain = false;
-	return false;
+	return !swapmig_rescan(push, &push->rescans, DISPLACE_RESCANS);
 }
 
 /* Makes room for @pages on node @nid.  Returns the number of those that left it. */
@@ -175,7 +175,7 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 	struct swapmig_scan *scan;
 	long portion, room;
 
-	if (displace_is_dry(goal, nid, to))
+	if (displace_is_dry(&goal->push, nid, to))
 		return 0;
 	scan = displace_scan(goal, nid, to);
 	before = scan->scanned;
@@ -188,7 +188,7 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 		taken = swapmig_victims_isolate(scan, portion, room, &move, &drop);
 		if (!taken) {
 			/* Somebody else may have made room there in a moment */
-			goal->held |= !scan->over && room <= 0;
+			goal->held |= !scan->over && scan->blocked && room <= 0;
 			break;
 		}
 		d = displace_drop(&drop, nid);
@@ -200,10 +200,8 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 		dropped += d;
 		cond_resched();
 	}
-	if (scan->over) {
+	if (scan->over)
 		__set_bit(displace_dry(nid, to), goal->push.dry);
-		goal->push.ended = swapmig_others_ended(goal);
-	}
 	if (scan->scanned == before)
 		return 0;
 	swapmig_count_displaced(moved, dropped, scan->scanned - before);
@@ -302,7 +300,6 @@ void swapmig_displace_end(struct swapmig_goal *goal)
 
 	nodes_or(nodes, goal->were, goal->vacates);
 	displace_forget(&goal->push);
-	swapmig_others_end(&nodes);
 	/* What CPUs have at hand is not above the watermark, as others see it */
 	if (goal->push.asked)
 		swapmig_drain_nodes(&nodes);

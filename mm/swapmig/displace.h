@@ -79,8 +79,10 @@ struct swapmig_scan {
  * @swept:	@placed at the last of these
  * @crowded:	sweeps for other requests' sake, since it got on
  * @held:	sweeps for what somebody else had in hand
+ * @writes:	sweeps for what was being written
  * @naps:	for others, less one for each page that it got
- * @ended:	requests for these nodes that had ended when one of them was found dry
+ * @mixed:	nodes on which there are pages of other requests
+ * @news:	of these such that one of them ended since the search began there
  * @leaving:	others are about to move some of those that cannot make way
  * @written:	some that might make way are being written
  * @vain:	it was no use to wait for them, since it got on
@@ -105,8 +107,10 @@ struct swapmig_push {
 	unsigned long swept;
 	unsigned char crowded;
 	unsigned char held;
+	unsigned char writes;
 	int naps;
-	long ended;
+	nodemask_t mixed;
+	nodemask_t news;
 	bool leaving;
 	bool written;
 	bool vain;
@@ -185,6 +189,7 @@ enum swapmig_verdict {
 struct swapmig_asked {
 	const struct mm_struct *mm;	/* only to compare */
 	unsigned int says;		/* SWAPMIG_SAYS_* of all that has no policy of its own */
+	unsigned int nr;		/* of the request that has placed it there, or 0 */
 };
 
 enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *scan,
@@ -202,15 +207,14 @@ bool swapmig_run_all_wait(void);
 bool swapmig_run_others(const struct swapmig_goal *goal);
 bool swapmig_run_vacated(const struct swapmig_goal *goal);
 bool swapmig_run_wanted(const struct swapmig_scan *scan);
-unsigned int swapmig_run_look(struct swapmig_scan *scan, struct mm_struct *mm);
+unsigned int swapmig_run_look(const struct swapmig_scan *scan, struct mm_struct *mm,
+			      unsigned int *nr);
 
 /* ------------------------------------------------------------------------- */
 /* others.c: requests that are in each other's way                            */
 /* ------------------------------------------------------------------------- */
 
 void swapmig_placed(struct swapmig_goal *goal, unsigned long pages);
-void swapmig_others_end(const nodemask_t *nodes);
-long swapmig_others_ended(const struct swapmig_goal *goal);
 bool swapmig_nap(struct swapmig_goal *goal);
 void swapmig_got(struct swapmig_push *push, unsigned long pages);
 bool swapmig_wait_others(struct swapmig_goal *goal);
@@ -224,6 +228,11 @@ bool swapmig_rescan(struct swapmig_push *push, unsigned int *nr, unsigned int mo
 bool swapmig_drain_room(struct swapmig_goal *goal);
 void swapmig_displace_end(struct swapmig_goal *goal);
 #else
+static inline long swapmig_node_room(int nid)
+{
+	return 0;
+}
+
 static inline unsigned long swapmig_room(const struct swapmig_goal *goal,
 					 unsigned long *large)
 {

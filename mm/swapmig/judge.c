@@ -31,6 +31,7 @@
  * @own:	the caller may not push those of others
  * @age:	look whether it was touched, and forget it
  * @says:	SWAPMIG_SAYS_*, what there is to say of it
+ * @nr:		the last request that has placed it there, and ended, or 0
  */
 struct look {
 	struct swapmig_scan *scan;
@@ -39,6 +40,7 @@ struct look {
 	bool own;
 	bool age;
 	unsigned int says;
+	unsigned int nr;
 };
 
 #define LOOK_STAYS	(SWAPMIG_SAYS_STAY | SWAPMIG_SAYS_BUSY)
@@ -95,14 +97,26 @@ static unsigned int ask_owner(struct mm_struct *mm, bool has_policy,
 	return says;
 }
 
-static unsigned int ask_mm(struct mm_struct *mm, const struct look *look)
+static unsigned int ask_requests(struct mm_struct *mm, struct look *look)
+{
+	unsigned int nr, says = swapmig_run_look(look->scan, mm, &nr);
+
+	look->nr = max(look->nr, nr);
+	return says;
+}
+
+static unsigned int ask_mm(struct mm_struct *mm, struct look *look)
 {
 	struct swapmig_asked *asked = look->asked;
 	unsigned int says;
 
-	if (asked->mm == mm)
+	if (asked->mm == mm) {
+		look->nr = max(look->nr, asked->nr);
 		return asked->says;
-	says = swapmig_run_look(look->scan, mm);
+	}
+	says = swapmig_run_look(look->scan, mm, &asked->nr);
+	look->nr = max(look->nr, asked->nr);
+	asked->mm = NULL;
 	if (!(says & SWAPMIG_SAYS_STAY))
 		says |= ask_owner(mm, false, look);
 	if (!(says & SWAPMIG_SAYS_BUSY)) {
@@ -114,7 +128,7 @@ static unsigned int ask_mm(struct mm_struct *mm, const struct look *look)
 
 /* mmap_lock is outer to the locks that are held */
 static unsigned int ask_vma(struct vm_area_struct *vma, unsigned long addr,
-			    const struct look *look)
+			    struct look *look)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	struct mempolicy *pol;
@@ -123,10 +137,10 @@ static unsigned int ask_vma(struct vm_area_struct *vma, unsigned long addr,
 
 	/* What exec() builds does not move before it runs */
 	if (vma->vm_flags & VM_LOCKED || vma_is_temporary_stack(vma))
-		return SWAPMIG_SAYS_STAY | swapmig_run_look(look->scan, mm);
+		return SWAPMIG_SAYS_STAY | ask_requests(mm, look);
 	if (!READ_ONCE(vma->vm_policy) && !(vma->vm_ops && vma->vm_ops->get_policy))
 		return ask_mm(mm, look);
-	says = swapmig_run_look(look->scan, mm);
+	says = ask_requests(mm, look);
 	if (says & SWAPMIG_SAYS_STAY)
 		return says;
 	if (!mmap_read_trylock(mm))
@@ -245,7 +259,7 @@ static bool may_move(struct folio *folio)
 static bool may_drop(struct folio *folio)
 {
 	return !folio_mapped(folio) && !folio_test_swapbacked(folio) &&
-	       !folio_test_dirty(folio);
+	       !folio_test_dirty(folio) && !folio_test_writeback(folio);
 }
 
 /**
@@ -278,11 +292,6 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 
 	if (folio_nid(folio) != scan->nid || is_locked_in(folio) || swapmig_pinned(folio))
 		return SWAPMIG_STAYS;
-	if (folio_test_writeback(folio)) {
-		scan->vain += folio_nr_pages(folio);
-		scan->goal->push.written = true;
-		return SWAPMIG_STAYS;
-	}
 	/* All users' page cache is charged to the root */
 	limited |= rootless && !mapped;
 	if (limited)
@@ -306,12 +315,19 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 		if (!stays && !wanted && says & SWAPMIG_SAYS_PLACED) {
 			scan->vain += folio_nr_pages(folio);
 			scan->spared += folio_nr_pages(folio);
+			scan->oldest = min(scan->oldest, look.nr);
 			stays = true;
 		}
 		if (!stays && (wanted || (cold && says & SWAPMIG_SAYS_WARM && !scan->any))) {
 			scan->vain += folio_nr_pages(folio);
 			stays = true;
 		}
+	}
+	/* It may go in a moment */
+	if (!stays && folio_test_writeback(folio)) {
+		scan->vain += folio_nr_pages(folio);
+		scan->goal->push.written = true;
+		stays = true;
 	}
 	if (!stays && may_drop(folio) &&
 	    ((cold && !(says & (SWAPMIG_SAYS_GO | SWAPMIG_SAYS_WARM))) || !may_move(folio)))

@@ -30,6 +30,7 @@
  */
 #define OTHERS_CROWDED		32
 #define OTHERS_HELD		8
+#define OTHERS_WRITTEN		2
 
 /* Pages that get room for each that is to move, until it is plain that others undo it */
 #define OTHERS_UNDONE		2
@@ -48,22 +49,19 @@
  */
 static atomic_long_t others_left[MAX_NUMNODES];
 
-/* Requests that ended, for the nodes that they vacated or filled */
-static atomic_long_t others_ended[MAX_NUMNODES];
-
 /* ------------------------------------------------------------------------- */
 /* Who gets on?                                                               */
 /* ------------------------------------------------------------------------- */
 
-/* For each of a goal's nodes */
-static long others_sum(const struct swapmig_goal *goal, const atomic_long_t *nr)
+/* Pages that others have placed so far which vacate nodes of a goal */
+static long others_placed(const struct swapmig_goal *goal)
 {
-	long sum = 0;
+	long pages = 0;
 	int nid;
 
 	for_each_node_mask(nid, goal->nodes)
-		sum += atomic_long_read(&nr[nid]);
-	return sum;
+		pages += atomic_long_read(&others_left[nid]);
+	return pages;
 }
 
 /**
@@ -79,29 +77,6 @@ void swapmig_placed(struct swapmig_goal *goal, unsigned long pages)
 	if (goal->quiet)
 		for_each_node_mask(nid, goal->vacates)
 			atomic_long_add(pages, &others_left[nid]);
-}
-
-/**
- * swapmig_others_end - a request has ended
- * @nodes:	those that it vacated, or filled
- */
-void swapmig_others_end(const nodemask_t *nodes)
-{
-	int nid;
-
-	for_each_node_mask(nid, *nodes)
-		atomic_long_inc(&others_ended[nid]);
-}
-
-/**
- * swapmig_others_ended - how many requests for the nodes of a goal have ended?
- * @goal:	the goal
- *
- * Return: their number; one counts for each of the nodes.
- */
-long swapmig_others_ended(const struct swapmig_goal *goal)
-{
-	return others_sum(goal, others_ended);
 }
 
 /* ------------------------------------------------------------------------- */
@@ -166,8 +141,7 @@ void swapmig_got(struct swapmig_push *push, unsigned long pages)
  */
 bool swapmig_wait_others(struct swapmig_goal *goal)
 {
-	/* Pages that other requests have placed so far which vacate our nodes */
-	long left = others_sum(goal, others_left);
+	long placed = others_placed(goal);
 	unsigned long room = swapmig_room(goal, NULL);
 	int naps, stuck = 0;
 	bool on = false;
@@ -177,7 +151,8 @@ bool swapmig_wait_others(struct swapmig_goal *goal)
 	swapmig_run_waits(goal, true);
 	lru_cache_enable();
 	for (naps = 0; !on && naps < OTHERS_NAPS && swapmig_nap(goal); naps++) {
-		on = others_sum(goal, others_left) != left ||
+		on = others_placed(goal) != placed ||
+		     nodes_intersects(goal->push.news, goal->nodes) ||
 		     swapmig_room(goal, NULL) > room;
 		/* For us, as we for them */
 		stuck = swapmig_run_all_wait() ? stuck + 1 : 0;
@@ -190,6 +165,24 @@ bool swapmig_wait_others(struct swapmig_goal *goal)
 	goal->push.vain = !on;
 	/* What others left may be in other CPUs' hands */
 	return on || swapmig_drain_room(goal);
+}
+
+/* The same if somebody has some of it in @hand, or writes what might make way */
+static bool others_naps_in_hand(struct swapmig_goal *goal, bool hand, int nth, int most)
+{
+	struct swapmig_push *push = &goal->push;
+	bool written = push->written && goal->tally.stayed[SWAPMIG_NO_ROOM] &&
+		       push->writes < OTHERS_WRITTEN;
+
+	if (written)
+		nth = max(nth, ilog2(most));
+	if ((!written && !hand) || !others_naps(goal, nth, most))
+		return false;
+	if (written) {
+		push->writes++;
+		swapmig_rescan(push, &push->resweeps, OTHERS_RESWEEPS);
+	}
+	return true;
 }
 
 /* Another request handles the same folios.  Returns false if it is no use to wait. */
@@ -211,8 +204,8 @@ static bool others_crowded(struct swapmig_goal *goal)
 		push->swept = push->placed;
 		return (swapmig_drain_room(goal) && on) || (again && swapmig_wait_others(goal));
 	}
-	return (goal->held || push->written || stayed[SWAPMIG_WRITEBACK]) &&
-	       others_naps(goal, nth + 1, OTHERS_CROWDED_HAND);
+	return others_naps_in_hand(goal, goal->held || stayed[SWAPMIG_WRITEBACK], nth + 1,
+				   OTHERS_CROWDED_HAND);
 }
 
 /**
@@ -231,11 +224,9 @@ bool swapmig_crowded(struct swapmig_goal *goal)
 
 	if (!swapmig_quiet(goal) || goal->soft || goal->hurry)
 		return false;
-	if (push->written)
-		swapmig_rescan(push, &push->resweeps, OTHERS_RESWEEPS);
 	if (swapmig_run_others(goal))
 		return others_crowded(goal);
-	if (!(goal->held || push->written) || push->held++ >= OTHERS_HELD)
+	if (push->held++ >= OTHERS_HELD)
 		return false;
-	return others_naps(goal, push->held, OTHERS_HELD_NAPS);
+	return others_naps_in_hand(goal, goal->held, push->held, OTHERS_HELD_NAPS);
 }

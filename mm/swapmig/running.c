@@ -23,6 +23,9 @@ static DEFINE_SPINLOCK(running_lock);
 #define RUN_ENDED	16
 #define RUN_LATELY	(300 * HZ)
 
+/* One that placed one of so many of its process's pages */
+#define RUN_SHARE	8UL
+
 static struct {
 	const struct mm_struct *mm;	/* only to compare */
 	pid_t pid;			/* of its owner: the same may be another's later */
@@ -31,12 +34,31 @@ static struct {
 	nodemask_t nodes;		/* where its pages were placed */
 } ended[RUN_ENDED];
 
-/* A process has one of these, of all its requests; the oldest is forgotten */
-static void run_ended(const struct swapmig_goal *goal)
+static unsigned long run_placed(const struct swapmig_goal *goal)
+{
+	unsigned long pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < SWAPMIG_ENGINES_MAX; i++)
+		pages += goal->tally.placed[i];
+	return pages;
+}
+
+/*
+ * A process has one of these, of all its requests; the oldest is forgotten.  What is
+ * little for the process is not worth it.
+ */
+static void run_remember(const struct swapmig_goal *goal)
 {
 	static unsigned int nr;
 	unsigned int i, oldest = 0;
 
+	if (run_placed(goal) * RUN_SHARE < max(get_mm_rss(goal->mm), 1UL))
+		return;
+	if (!++nr) {
+		memset(ended, 0, sizeof(ended));
+		nr = 1;
+	}
 	for (i = 0; i < RUN_ENDED; i++) {
 		if (ended[i].mm == goal->mm && ended[i].pid == goal->pid)
 			break;
@@ -50,7 +72,7 @@ static void run_ended(const struct swapmig_goal *goal)
 	ended[i].mm = goal->mm;
 	ended[i].pid = goal->pid;
 	ended[i].at = jiffies;
-	ended[i].nr = ++nr;
+	ended[i].nr = nr;
 	nodes_andnot(ended[i].nodes, ended[i].nodes, goal->vacates);
 	nodes_or(ended[i].nodes, ended[i].nodes, goal->were);
 }
@@ -98,15 +120,31 @@ void swapmig_run_to(struct swapmig_goal *goal, const nodemask_t *nodes)
 	spin_unlock(&running_lock);
 }
 
+/* Those that have met its pages, or what it was to move, may look again */
+static void run_tell(const nodemask_t *nodes)
+{
+	struct swapmig_goal *other;
+	int nid;
+
+	list_for_each_entry(other, &running, running)
+		for_each_node_mask(nid, *nodes)
+			if (node_isset(nid, other->push.mixed))
+				node_set(nid, other->push.news);
+}
+
 /**
  * swapmig_run_end - a request has ended
  * @goal:	its goal
  */
 void swapmig_run_end(struct swapmig_goal *goal)
 {
+	nodemask_t nodes;
+
+	nodes_or(nodes, goal->were, goal->vacates);
 	spin_lock(&running_lock);
 	list_del(&goal->running);
-	run_ended(goal);
+	run_tell(&nodes);
+	run_remember(goal);
 	spin_unlock(&running_lock);
 }
 
@@ -232,26 +270,28 @@ static bool run_may_take(const struct swapmig_goal *goal, int nid)
 
 /**
  * swapmig_run_look - what do requests say of a page of an address space?
- * @scan:	a scan that has met it; @scan->oldest is updated
+ * @scan:	a scan that has met it
  * @mm:		the address space
+ * @nr:		number of the one that has placed it there, and ended, or 0
  *
  * Context: a page table lock, or locks of the reverse map, may be held.
  * Return: SWAPMIG_SAYS_* bits.
  */
-unsigned int swapmig_run_look(struct swapmig_scan *scan, struct mm_struct *mm)
+unsigned int swapmig_run_look(const struct swapmig_scan *scan, struct mm_struct *mm,
+			      unsigned int *nr)
 {
 	struct swapmig_goal *goal;
-	unsigned int nr, say = 0;
+	unsigned int say = 0;
 
 	spin_lock(&running_lock);
-	nr = run_was_placed(mm, scan->nid);
-	if (nr > scan->undo) {
+	*nr = run_was_placed(mm, scan->nid);
+	if (*nr > scan->undo)
 		say |= SWAPMIG_SAYS_PLACED;
-		scan->oldest = min(scan->oldest, nr);
-	}
 	list_for_each_entry(goal, &running, running) {
 		if (goal->mm != mm)
 			continue;
+		if (mm != scan->goal->mm)
+			node_set(scan->nid, scan->goal->push.mixed);
 		/* It may have been placed a moment ago */
 		if (mm == scan->goal->mm || node_isset(scan->nid, goal->were))
 			say |= SWAPMIG_SAYS_STAY;

@@ -137,6 +137,7 @@ FIXTURE_VARIANT(ring)
 	int cpusets;
 	int each;
 	int percent;
+	int pinned;	/* processes of which a page is */
 };
 
 FIXTURE_VARIANT_ADD(ring, of_two_with_many)
@@ -144,6 +145,14 @@ FIXTURE_VARIANT_ADD(ring, of_two_with_many)
 	.cpusets = 2,
 	.each = MOST / 2,
 	.percent = 7,
+};
+
+FIXTURE_VARIANT_ADD(ring, of_two_with_pinned)
+{
+	.cpusets = 2,
+	.each = 2,
+	.percent = 42,
+	.pinned = 1,
 };
 
 FIXTURE_VARIANT_ADD(ring, of_three)
@@ -202,11 +211,19 @@ TEST_F(ring, turns)
 {
 	int i, nr = variant->cpusets;
 
+	/* What cannot move at all is no reason for others to stay */
+	if (variant->pinned) {
+		ASSERT_EQ(0, sm_peer_part(&self->p[0], 0, SM_PAGE));
+		ASSERT_LE(0, sm_peer(&self->p[0], SM_ORD_PIN, 0, 0));
+		ASSERT_EQ(0, sm_peer_part(&self->p[0], 0, self->p[0].len));
+	}
 	for (i = 0; i < nr; i++)
 		EXPECT_EQ(0, sm_group_set(ring_group(i), "cpuset.mems",
 					  ring_node((i + 1) % nr)));
 	EXPECT_QUIET(&self->q);
-	for (i = 0; i < nr * variant->each; i++)
+	if (variant->pinned)
+		EXPECT_INTACT(&self->p[0], SM_NODE(0) | SM_NODE(1), 1);
+	for (i = variant->pinned; i < nr * variant->each; i++)
 		EXPECT_HOME(&self->p[i], (i / variant->each + 1) % nr, i + 1);
 }
 

@@ -94,6 +94,22 @@ TEST_F(several, three)
 	EXPECT_HOME(&self->p[2], 0, 3);
 }
 
+/* Who asks for nothing, or for little, is not the last to go. */
+TEST_F(several, little)
+{
+	SEVERAL(0, 20, 0);
+	SEVERAL(1, 65, 0);
+	SEVERAL(2, 85, 1);
+	quiet_begin(&self->q);
+	EXPECT_ALL_MOVE(&self->p[0], 0, 1);
+	EXPECT_ALL_MOVE(&self->p[2], 2, 1);
+	EXPECT_ALL_MOVE(&self->p[1], 0, 1);
+	EXPECT_QUIET(&self->q);
+	EXPECT_HOME(&self->p[0], 1, 1);
+	EXPECT_HOME(&self->p[1], 1, 2);
+	EXPECT_INTACT(&self->p[2], SM_NODE(0) | SM_NODE(1), 3);
+}
+
 /* Two of each node; and back again. */
 TEST_F(several, four)
 {
@@ -147,8 +163,13 @@ TEST_F(several, at_once)
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, sm_peer_order_migrate(&caller[i], self->p[i].pid,
 						   SM_NODE(i / 2), SM_NODE(!(i / 2))));
-	for (i = 0; i < 3; i++)
-		EXPECT_EQ(0, sm_peer_answer(&caller[i]));
+	/* Pages of libraries, which two of them have in hand to and fro, may be counted */
+	for (i = 0; i < 3; i++) {
+		long left = sm_peer_answer(&caller[i]);
+
+		EXPECT_LE(0, left);
+		EXPECT_GE(8, left);
+	}
 	EXPECT_QUIET(&self->q);
 	for (i = 0; i < 3; i++) {
 		EXPECT_HOME(&self->p[i], !(i / 2), i + 1);

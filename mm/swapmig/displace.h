@@ -34,7 +34,6 @@ struct swapmig_scan {
 	bool end;			/* of the list has been reached */
 	bool over;			/* there is nobody, until something changes */
 	bool sized;			/* some were too large for the room */
-	bool cramped;			/* for some there was none, in this lap */
 	unsigned char barren;		/* laps in which those that may go had no room */
 	unsigned char dear;		/* laps in which few went */
 	unsigned long turn;		/* pages since @first */

@@ -285,7 +285,6 @@ static void victims_begin_lap(struct swapmig_scan *scan, int lap)
 	scan->vain = 0;
 	scan->found = 0;
 	scan->sized = false;
-	scan->cramped = false;
 	scan->spared = 0;
 	scan->oldest = UINT_MAX;
 	scan->since = scan->scanned;
@@ -332,8 +331,7 @@ static bool victims_next_lap(struct swapmig_scan *scan)
 	bool few = may * VICTIMS_FEW <= looked;
 	bool warm = scan->lap >= SWAPMIG_LAP_WARM;
 	bool sized = scan->sized && scan->lap < SWAPMIG_LAP_ANY;
-	bool over = !may || (few && warm && !sized && !scan->cramped &&
-			     victims_too_dear(scan, looked));
+	bool over = !may || (few && warm && !sized && victims_too_dear(scan, looked));
 	int lap = scan->lap, next = victims_lap_after(lap, few, found);
 
 	if (scan->blocked && (lap != SWAPMIG_LAP_WANTED || !scan->barren)) {
@@ -444,12 +442,10 @@ static bool victims_fits(struct swapmig_scan *scan, struct folio *folio)
 
 	if (pages > scan->room) {
 		/* It would be split, where others may fit */
-		if (pages == 1 || scan->room <= 0) {
+		if (pages == 1 || scan->room <= 0)
 			scan->blocked += pages;
-			scan->cramped = true;
-		} else if (scan->lap >= SWAPMIG_LAP_ANY && !scan->goal->soft) {
+		else if (scan->lap >= SWAPMIG_LAP_ANY && !scan->goal->soft)
 			goto fits;
-		}
 		scan->sized |= pages > 1;
 		scan->vain += pages;
 		return false;

@@ -120,7 +120,7 @@ static long displace_portion(const struct swapmig_goal *goal, int nid, int to,
 	/* There is a hole: it has to rotate first */
 	if (have >= batch && *room < batch)
 		return 0;
-	*room = min(*room + SWAPMIG_SLACK, budget);
+	*room = min(*room + swapmig_node_slack(to), budget);
 	return max(min3(pages - have, batch, budget), 0L);
 }
 
@@ -186,11 +186,8 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 		LIST_HEAD(drop);
 
 		taken = swapmig_victims_isolate(scan, portion, room, &move, &drop);
-		if (!taken) {
-			/* Somebody else may have made room there in a moment */
-			goal->held |= !scan->over && scan->blocked && room <= 0;
+		if (!taken)
 			break;
-		}
 		d = displace_drop(&drop, nid);
 		m = displace_move(&move, to, room, goal->reason);
 		scan->found += m + d;
@@ -263,7 +260,7 @@ static bool displace_drain(struct swapmig_goal *goal, int from)
 	struct swapmig_push *push = &goal->push;
 	nodemask_t nodes = goal->nodes;
 
-	if (push->got - push->drained_at >= SWAPMIG_SLACK) {
+	if ((long)(push->got - push->drained_at) >= swapmig_node_slack(from)) {
 		push->drained_at = push->got;
 		nodes_clear(push->drained);
 	}

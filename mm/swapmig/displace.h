@@ -35,7 +35,8 @@ struct swapmig_scan {
 	bool over;			/* there is nobody, until something changes */
 	bool sized;			/* some were too large for the room */
 	unsigned char barren;		/* laps in which those that may go had no room */
-	unsigned char dear;		/* laps in which few went */
+	unsigned char dear;		/* laps in which few went, at the end of the search */
+	unsigned char poor;		/* laps in a row in which hardly any made way */
 	unsigned long turn;		/* pages since @first */
 	unsigned long size;		/* of the list, or more, as it began */
 	unsigned long placed;		/* pages of the request's that may be at its warm end */
@@ -78,12 +79,12 @@ struct swapmig_scan {
  * @swept:	@placed at the last of these
  * @crowded:	sweeps for other requests' sake, since it got on
  * @held:	sweeps for what somebody else had in hand
- * @writes:	sweeps for what was being written
+ * @later:	sweeps for what might make way later, since it got on
  * @naps:	for others, less one for each page that it got
  * @mixed:	nodes on which there are pages of other requests
  * @news:	of these such that one of them ended since the search began there
  * @leaving:	others are about to move some of those that cannot make way
- * @written:	some that might make way are being written
+ * @soon:	some that might make way are being written, or there was no room for them
  * @vain:	it was no use to wait for them, since it got on
  * @lacking:	some of a window found no room
  */
@@ -106,12 +107,12 @@ struct swapmig_push {
 	unsigned long swept;
 	unsigned char crowded;
 	unsigned char held;
-	unsigned char writes;
+	unsigned char later;
 	int naps;
 	nodemask_t mixed;
 	nodemask_t news;
 	bool leaving;
-	bool written;
+	bool soon;
 	bool vain;
 	bool lacking;
 };
@@ -121,7 +122,7 @@ struct swapmig_push {
 /* room.c: room on a node                                                     */
 /* ------------------------------------------------------------------------- */
 
-/* Free pages beyond the low watermark that a request leaves in a zone */
+/* Free pages beyond the low watermark that a request leaves in a zone, at most */
 #define SWAPMIG_SLACK	256L
 
 /* Where those that make way go, and how many pages of them */
@@ -131,6 +132,7 @@ struct swapmig_way {
 };
 
 long swapmig_node_room(int nid);
+long swapmig_node_slack(int nid);
 unsigned long swapmig_room(const struct swapmig_goal *goal, unsigned long *large);
 void swapmig_drain_nodes(const nodemask_t *nodes);
 struct folio *swapmig_alloc_quiet(struct folio *src, unsigned long private);

@@ -80,7 +80,6 @@ struct swapmig_tally {
  * @quiet:	room is made: do without reclaim until that has been tried
  * @soft:	they are only preferred: nobody who prefers them as well makes way, nobody
  *		waits, and no huge page is split
- * @first:	these are not those that it has asked for before, in this sweep
  * @hold:	the engines after the one that makes room are not for this sweep
  * @waits:	for other requests, at this moment
  * @no_huge:	there was no page for one of hugetlbfs
@@ -109,7 +108,6 @@ struct swapmig_goal {
 	bool tag;
 	bool quiet;
 	bool soft;
-	bool first;
 	bool hold;
 	bool waits;
 	bool no_huge;
@@ -142,8 +140,7 @@ static inline bool swapmig_orphaned(const struct mm_struct *mm)
 /* All of these may need room; in later sweeps the same are met again */
 static inline void swapmig_asks(struct swapmig_goal *goal, unsigned long pages)
 {
-	if (goal->first)
-		goal->push.sweep += pages;
+	goal->push.sweep += pages;
 	goal->push.asked = max(goal->push.asked, goal->push.sweep);
 }
 

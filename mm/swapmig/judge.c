@@ -108,22 +108,15 @@ static unsigned int ask_requests(struct mm_struct *mm, struct look *look)
 static unsigned int ask_mm(struct mm_struct *mm, struct look *look)
 {
 	struct swapmig_asked *asked = look->asked;
-	unsigned int says;
 
-	if (asked->mm == mm) {
-		look->nr = max(look->nr, asked->nr);
-		return asked->says;
+	if (asked->mm != mm) {
+		asked->says = swapmig_run_look(look->scan, mm, &asked->nr);
+		if (!(asked->says & SWAPMIG_SAYS_STAY))
+			asked->says |= ask_owner(mm, false, look);
+		asked->mm = asked->says & SWAPMIG_SAYS_BUSY ? NULL : mm;
 	}
-	says = swapmig_run_look(look->scan, mm, &asked->nr);
 	look->nr = max(look->nr, asked->nr);
-	asked->mm = NULL;
-	if (!(says & SWAPMIG_SAYS_STAY))
-		says |= ask_owner(mm, false, look);
-	if (!(says & SWAPMIG_SAYS_BUSY)) {
-		asked->says = says;
-		asked->mm = mm;
-	}
-	return says;
+	return asked->says;
 }
 
 /* mmap_lock is outer to the locks that are held */
@@ -311,14 +304,15 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 	    (says & SWAPMIG_SAYS_STAY && says & SWAPMIG_SAYS_MAY_LEAVE))
 		scan->goal->push.leaving = true;
 	if (!(says & SWAPMIG_SAYS_GO)) {
+		bool spared = says & SWAPMIG_SAYS_PLACED && !wanted;
+		bool warm = cold && says & SWAPMIG_SAYS_WARM && !scan->any;
+
 		stays |= says & SWAPMIG_SAYS_LEAVES;
-		if (!stays && !wanted && says & SWAPMIG_SAYS_PLACED) {
-			scan->vain += folio_nr_pages(folio);
+		if (!stays && spared) {
 			scan->spared += folio_nr_pages(folio);
 			scan->oldest = min(scan->oldest, look.nr);
-			stays = true;
 		}
-		if (!stays && (wanted || (cold && says & SWAPMIG_SAYS_WARM && !scan->any))) {
+		if (!stays && (spared || wanted || warm)) {
 			scan->vain += folio_nr_pages(folio);
 			stays = true;
 		}
@@ -326,7 +320,7 @@ enum swapmig_verdict swapmig_judge(struct folio *folio, struct swapmig_scan *sca
 	/* It may go in a moment */
 	if (!stays && folio_test_writeback(folio)) {
 		scan->vain += folio_nr_pages(folio);
-		scan->goal->push.written = true;
+		scan->goal->push.soon = true;
 		stays = true;
 	}
 	if (!stays && may_drop(folio) &&

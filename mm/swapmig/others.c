@@ -24,13 +24,13 @@
 
 /*
  * Sweeps more over the range because other requests have some of it in hand, or are
- * about to leave room, while none places a page; and in all because somebody else has
- * some of it in hand, such as compaction, writes what might make way, or has taken the
- * room of those that would.
+ * about to leave room, while none places a page; in all because somebody else has some
+ * of it in hand, such as compaction; and, while none is placed, because somebody writes
+ * what might make way, or has taken the room of those that would.
  */
 #define OTHERS_CROWDED		32
 #define OTHERS_HELD		8
-#define OTHERS_WRITTEN		2
+#define OTHERS_LATER		2
 
 /* Pages that get room for each that is to move, until it is plain that others undo it */
 #define OTHERS_UNDONE		2
@@ -127,6 +127,7 @@ void swapmig_got(struct swapmig_push *push, unsigned long pages)
 		return;
 	push->naps -= min_t(unsigned long, push->naps, pages);
 	push->crowded = 0;
+	push->later = 0;
 	push->vain = false;
 }
 
@@ -167,19 +168,19 @@ bool swapmig_wait_others(struct swapmig_goal *goal)
 	return on || swapmig_drain_room(goal);
 }
 
-/* The same if somebody has some of it in @hand, or writes what might make way */
+/* The same if somebody has some of it in @hand, or what might make way cannot do so yet */
 static bool others_naps_in_hand(struct swapmig_goal *goal, bool hand, int nth, int most)
 {
 	struct swapmig_push *push = &goal->push;
-	bool written = push->written && goal->tally.stayed[SWAPMIG_NO_ROOM] &&
-		       push->writes < OTHERS_WRITTEN;
+	bool soon = push->soon && goal->tally.stayed[SWAPMIG_NO_ROOM] &&
+		    push->later < OTHERS_LATER;
 
-	if (written)
+	if (soon)
 		nth = max(nth, ilog2(most));
-	if ((!written && !hand) || !others_naps(goal, nth, most))
+	if ((!soon && !hand) || !others_naps(goal, nth, most))
 		return false;
-	if (written) {
-		push->writes++;
+	if (soon) {
+		push->later++;
 		swapmig_rescan(push, &push->resweeps, OTHERS_RESWEEPS);
 	}
 	return true;

@@ -292,10 +292,10 @@ static int pages_flush(struct swapmig_pages *sp)
 
 	for (try = 1; sp->nr; try++) {
 		const struct swapmig_tally before = sp->goal.tally;
+		const unsigned long sweep = sp->goal.push.sweep;
 		bool again;
 		long ret;
 
-		sp->goal.first = try == 1;
 		sp->goal.hold = try < PAGES_TRIES;
 		ret = pages_place(sp);
 		again = sp->goal.hold && ret > 0 && !fatal_signal_pending(current);
@@ -305,6 +305,7 @@ static int pages_flush(struct swapmig_pages *sp)
 			memcpy(sp->goal.tally.left, before.left, sizeof(before.left));
 			memcpy(sp->goal.tally.stayed, before.stayed,
 			       sizeof(before.stayed));
+			sp->goal.push.sweep = sweep;
 		}
 	}
 	sp->seen = 0;

@@ -284,7 +284,6 @@ static long request_run(struct swapmig_request *req)
 	int sweeps = req->sweeps;
 	long failed;
 
-	req->goal.first = true;
 	for (;;) {
 		swapmig_again(&req->goal);
 		req->goal.hold = sweeps > 1;

@@ -31,6 +31,15 @@ static long zone_above(struct zone *zone)
 	       zone->lowmem_reserve[gfp_zone(GFP_HIGHUSER_MOVABLE)];
 }
 
+/* Where watermarks are near each other all that a full node has beyond them is less */
+static long zone_slack(struct zone *zone)
+{
+	long between = (long)READ_ONCE(zone->_watermark[WMARK_HIGH]) -
+		       (long)READ_ONCE(zone->_watermark[WMARK_LOW]);
+
+	return clamp(between / 4, 1L, SWAPMIG_SLACK);
+}
+
 /*
  * What this CPU has at hand counts, as the next allocations are served from it;
  * but only while the zone itself stays above its watermark, which does not know
@@ -39,16 +48,16 @@ static long zone_above(struct zone *zone)
 static long zone_room(struct zone *zone)
 {
 	long at_hand = READ_ONCE(raw_cpu_ptr(zone->per_cpu_pageset)->count);
-	long above = zone_above(zone);
+	long above = zone_above(zone), slack = zone_slack(zone);
 
-	if (above < SWAPMIG_SLACK / 2 && at_hand > SWAPMIG_SLACK) {
+	if (above < slack / 2 && at_hand > slack) {
 		migrate_disable();
 		drain_local_pages(zone);
 		migrate_enable();
 		above = zone_above(zone);
 		at_hand = 0;
 	}
-	return above + at_hand - SWAPMIG_SLACK;
+	return above + at_hand - slack;
 }
 
 /**
@@ -80,6 +89,24 @@ long swapmig_node_room(int nid)
 		}
 	}
 	return room ?: lack;
+}
+
+/**
+ * swapmig_node_slack - what does swapmig_node_room() leave?
+ * @nid:	node
+ *
+ * Return: base pages, of the zone that has most.
+ */
+long swapmig_node_slack(int nid)
+{
+	struct zone *zones = NODE_DATA(nid)->node_zones;
+	long slack = 0;
+	int zid;
+
+	for (zid = 0; zid < MAX_NR_ZONES; zid++)
+		if (populated_zone(&zones[zid]))
+			slack = max(slack, zone_slack(&zones[zid]));
+	return slack;
 }
 
 /**

@@ -308,3 +308,5 @@ unsigned int swapmig_run_look(const struct swapmig_scan *scan, struct mm_struct 
 	spin_unlock(&running_lock);
 	return say;
 }
+
+#include "tests/running_kunit.c"

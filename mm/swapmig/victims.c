@@ -20,6 +20,9 @@
 /* There is no end to laps in which somebody else holds a lock */
 #define VICTIMS_LAPS		6
 
+/* Whatever the reason to begin another lap: so many in a row in which hardly any went */
+#define VICTIMS_POOR		16
+
 /* Folios looked at under one hold of the LRU lock */
 #define VICTIMS_PEEK		32
 
@@ -302,14 +305,6 @@ static int victims_lap_after(int lap, bool few, bool found)
 	return lap + 1;
 }
 
-/* Hardly any may go, and fewer did: is another look at all of them worth it? */
-static bool victims_too_dear(struct swapmig_scan *scan, unsigned long looked)
-{
-	if (scan->found * VICTIMS_EACH > looked)
-		return false;
-	return !scan->found || scan->dear++ >= VICTIMS_DEAR;
-}
-
 /*
  * What requests have placed that ended goes when hardly any others are left, and what
  * was placed first goes first.  Returns whether there is such.
@@ -329,12 +324,17 @@ static bool victims_next_lap(struct swapmig_scan *scan)
 	unsigned long looked = scan->scanned - scan->since;
 	unsigned long found = scan->found, may = found + scan->vain;
 	bool few = may * VICTIMS_FEW <= looked;
-	bool warm = scan->lap >= SWAPMIG_LAP_WARM;
+	bool poor = found * VICTIMS_EACH <= looked;
 	bool sized = scan->sized && scan->lap < SWAPMIG_LAP_ANY;
-	bool over = !may || (few && warm && !sized && victims_too_dear(scan, looked));
+	/* Hardly any may go, and fewer did: is another look at all of them worth it? */
+	bool dear = few && poor && !sized && scan->lap >= SWAPMIG_LAP_WARM;
+	bool over = !may || (dear && (!found || scan->dear >= VICTIMS_DEAR));
 	int lap = scan->lap, next = victims_lap_after(lap, few, found);
 
-	if (scan->blocked && (lap != SWAPMIG_LAP_WANTED || !scan->barren)) {
+	scan->poor = poor ? scan->poor + 1 : 0;
+	if (scan->poor > VICTIMS_POOR) {
+		next = VICTIMS_LAPS;
+	} else if (scan->blocked && (lap != SWAPMIG_LAP_WANTED || !scan->barren)) {
 		/* The same once more, when the other node has room */
 		next = lap;
 		scan->barren++;
@@ -342,6 +342,7 @@ static bool victims_next_lap(struct swapmig_scan *scan)
 		next = lap;
 	} else {
 		scan->barren = 0;
+		scan->dear += dear;
 		if (over && lap != SWAPMIG_LAP_WANTED)
 			next = VICTIMS_LAPS;
 	}
@@ -442,10 +443,12 @@ static bool victims_fits(struct swapmig_scan *scan, struct folio *folio)
 
 	if (pages > scan->room) {
 		/* It would be split, where others may fit */
-		if (pages == 1 || scan->room <= 0)
+		if (pages == 1 || scan->room <= 0) {
 			scan->blocked += pages;
-		else if (scan->lap >= SWAPMIG_LAP_ANY && !scan->goal->soft)
+			scan->goal->push.soon = true;
+		} else if (scan->lap >= SWAPMIG_LAP_ANY && !scan->goal->soft) {
 			goto fits;
+		}
 		scan->sized |= pages > 1;
 		scan->vain += pages;
 		return false;
@@ -554,3 +557,5 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 	}
 	return taken;
 }
+
+#include "tests/victims_kunit.c"

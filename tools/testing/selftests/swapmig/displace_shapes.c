@@ -396,3 +396,68 @@ TEST_F(shapes, no_oom_kill_afterwards)
 	EXPECT_QUIET(&self->q);
 	EXPECT_EQ(0, sm_peer_stop(&more));
 }
+
+/*
+ * Without huge pages watermarks are near each other, so all that full nodes have beyond
+ * them is less than displacement would like to leave.
+ */
+FIXTURE(tight)
+{
+	struct sm_peer a, b, rest[2];
+};
+
+FIXTURE_SETUP(tight)
+{
+	ASSERT_EQ(0, sm_huge_pages(false));
+	ASSERT_EQ(0, sm_full_begin(SM_NODES, ROOM));
+	ASSERT_GT(256, sm_mark(0, "high") - sm_mark(0, "low"));
+	/* What the kernel needs for processes of the test is elsewhere */
+	sm_set_mempolicy(MPOL_PREFERRED, SM_NODE(2));
+}
+
+FIXTURE_TEARDOWN(tight)
+{
+	sm_set_mempolicy(MPOL_DEFAULT, 0);
+	FULL_END(&self->a, &self->b, &self->rest[0], &self->rest[1]);
+	EXPECT_EQ(0, sm_huge_pages(true));
+}
+
+/*
+ * Of each node that a pair fills @pages are left, before kswapd wakes.  If it did so
+ * already there was no swap.
+ */
+static void tight_begin(struct __test_metadata *_metadata, struct _test_data_tight *self,
+			long pages)
+{
+	struct quiet q;
+	long room;
+	int i;
+
+	PAIR_BEGIN(&self->a, &self->b, sm_part(ROOM, 95));
+	for (i = 0; i < 2; i++)
+		START(&self->rest[i], ROOM / 4, i, 0);
+	for (i = 0; i < 2; i++) {
+		room = sm_zone_room(i, "low") - pages;
+		ASSERT_LT(0, room);
+		ASSERT_GT(SM_PAGES(self->rest[i].len), room);
+		ASSERT_EQ(0, sm_peer_part(&self->rest[i], 0, room * SM_PAGE));
+		ASSERT_EQ(0, sm_peer(&self->rest[i], SM_ORD_FILL, i, 3));
+		ASSERT_EQ(0, sm_peer(&self->rest[i], SM_ORD_MBIND, SM_NODE(i), 0));
+	}
+	quiet_begin(&q);
+	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
+}
+
+TEST_F(tight, exchange)
+{
+	tight_begin(_metadata, self, 120);
+	EXCHANGE(&self->a, &self->b, 0);
+	EXCHANGE(&self->a, &self->b, 1);
+}
+
+TEST_F(tight, exchange_at_once)
+{
+	tight_begin(_metadata, self, 120);
+	EXCHANGE_AT_ONCE(&self->a, &self->b, 0, 0);
+	EXCHANGE_AT_ONCE(&self->a, &self->b, 1, HOT);
+}

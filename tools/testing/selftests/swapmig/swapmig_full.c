@@ -3,6 +3,7 @@
  * swapmig selftests: nodes with as much room as a test wants.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -113,6 +114,26 @@ long sm_full_room(int nodes)
 void sm_boost(bool on)
 {
 	sm_write(BOOST, on ? "15000" : "0");
+}
+
+#define HUGE_PAGES "/sys/kernel/mm/transparent_hugepage/enabled"
+
+/* Transparent huge pages, and the watermarks that the kernel has for these */
+int sm_huge_pages(bool on)
+{
+	static char as_booted[16];
+	char line[64], *bracket;
+	FILE *f;
+
+	if (!*as_booted) {
+		f = fopen(HUGE_PAGES, "r");
+		bracket = f && fgets(line, sizeof(line), f) ? strchr(line, '[') : NULL;
+		if (f)
+			fclose(f);
+		if (!bracket || sscanf(bracket, "[%15[^]]", as_booted) != 1)
+			return -ENOENT;
+	}
+	return sm_write(HUGE_PAGES, "%s", on ? as_booted : "never");
 }
 
 /* Nor shall khugepaged swap out what others have, to make huge pages of the rest */

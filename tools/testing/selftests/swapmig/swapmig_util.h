@@ -135,6 +135,7 @@ long sm_room(int node, const char *mark);
 long sm_zone_room(int node, const char *mark);
 long sm_full_room(int nodes);
 void sm_boost(bool on);
+int sm_huge_pages(bool on);
 long sm_full_begin(int nodes, size_t room);
 void sm_full_end(void);
 bool sm_fragment(int node);

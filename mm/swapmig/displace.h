@@ -34,13 +34,14 @@ struct swapmig_scan {
 	bool end;			/* of the list has been reached */
 	bool over;			/* there is nobody, until something changes */
 	bool sized;			/* some were too large for the room */
-	unsigned char barren;		/* laps in which those that may go had no room */
+	unsigned char barren;		/* laps in a row in which those that may go had no room */
 	unsigned char dear;		/* laps in which few went, at the end of the search */
 	unsigned char poor;		/* laps in a row in which hardly any made way */
 	unsigned long turn;		/* pages since @first */
 	unsigned long size;		/* of the list, or more, as it began */
 	unsigned long placed;		/* pages of the request's that may be at its warm end */
 	long room;			/* that the other node has */
+	long had;			/* the same when this was last asked for */
 	unsigned long blocked;		/* pages that would go, but for that */
 	unsigned long scanned;		/* pages looked at in all */
 	unsigned long since;		/* the same when the lap began */

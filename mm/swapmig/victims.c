@@ -46,7 +46,7 @@
  */
 #define VICTIMS_PRIED_PAGES	((128UL << 20) / PAGE_SIZE)
 
-/* Laps in which those that may go have no room on the other node */
+/* Laps in a row in which those that may go, but for a few, have no room on the other node */
 #define VICTIMS_BARREN		2
 
 /* Pages that find no room, before it is no use to look for some that need none */
@@ -337,7 +337,7 @@ static bool victims_next_lap(struct swapmig_scan *scan)
 	} else if (scan->blocked && (lap != SWAPMIG_LAP_WANTED || !scan->barren)) {
 		/* The same once more, when the other node has room */
 		next = lap;
-		scan->barren++;
+		scan->barren = poor ? scan->barren + 1 : 0;
 	} else if (lap != SWAPMIG_LAP_WANTED && victims_undo(scan, may, over)) {
 		next = lap;
 	} else {
@@ -503,11 +503,10 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 	unsigned long taken = 0, begin = scan->scanned;
 	bool vain = false;
 
-	if (room > 0)
-		scan->barren = 0;
-	/* All of them were looked at, and none was dropped that had become cold */
-	if (scan->barren >= VICTIMS_BARREN)
+	/* All of them were looked at, none had become cold, and there is no more room than then */
+	if (scan->barren >= VICTIMS_BARREN && room <= scan->had)
 		return 0;
+	scan->had = max(room, 0L);
 	scan->room = room;
 	scan->blocked = 0;
 	scan->any = false;

@@ -152,7 +152,7 @@ TEST_F(nobody, no_hole)
 	}
 	scanned = COUNTER("scanned");
 	EXPECT_LT(0, MOVE(&self->a, 0, 1));
-	EXPECT_GE(5 * lru_pages(1), COUNTER("scanned") - scanned);
+	EXPECT_GE(8 * lru_pages(1), COUNTER("scanned") - scanned);
 	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
 	EXPECT_INTACT(&few, SM_NODE(0) | SM_NODE(1), 3);
 	EXPECT_HOME(&self->bound, 1, 2);

@@ -294,6 +294,7 @@ long sm_hog(int node, size_t keep)
 	long want;
 
 	/* Page cache gives way, and free pages are brought together */
+	sync();
 	sm_write("/proc/sys/vm/drop_caches", "1");
 	sm_write("/proc/sys/vm/compact_memory", "1");
 	want = (sm_node_kib(node, "MemFree") - (long)(keep / 1024)) / 2048;

@@ -156,7 +156,7 @@ TEST_F(engines, no_room_for_what_is_mlocked)
 	ASSERT_EQ(0, mlock(p, locked));
 	ASSERT_LT(0, sm_hog(1, left));
 	/* Among fragments there are fewer huge pages than it wants */
-	room = sm_node_kib(1, "MemFree") * 1024 - left;
+	room = sm_room(1, "high") - left;
 	if (room > 0) {
 		more = sm_map(room);
 		ASSERT_NE(NULL, more);

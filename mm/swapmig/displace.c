@@ -121,6 +121,9 @@ static long displace_portion(const struct swapmig_goal *goal, int nid, int to,
 	if (have >= batch && *room < batch)
 		return 0;
 	*room = min(*room + swapmig_node_slack(to), budget);
+	/* A hole that is small rotates at once, before others are looked at in vain */
+	if (*room > 0)
+		batch = min(batch, *room);
 	return max(min3(pages - have, batch, budget), 0L);
 }
 

@@ -41,7 +41,6 @@ struct swapmig_scan {
 	unsigned long size;		/* of the list, or more, as it began */
 	unsigned long placed;		/* pages of the request's that may be at its warm end */
 	long room;			/* that the other node has */
-	long had;			/* the same when this was last asked for */
 	unsigned long blocked;		/* pages that would go, but for that */
 	unsigned long scanned;		/* pages looked at in all */
 	unsigned long since;		/* the same when the lap began */

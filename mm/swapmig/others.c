@@ -176,7 +176,7 @@ static bool others_naps_in_hand(struct swapmig_goal *goal, bool hand, int nth, i
 		    push->later < OTHERS_LATER;
 
 	if (soon)
-		nth = max(nth, ilog2(most));
+		nth = most = OTHERS_HELD_NAPS;
 	if ((!soon && !hand) || !others_naps(goal, nth, most))
 		return false;
 	if (soon) {
@@ -222,12 +222,13 @@ static bool others_crowded(struct swapmig_goal *goal)
 bool swapmig_crowded(struct swapmig_goal *goal)
 {
 	struct swapmig_push *push = &goal->push;
+	bool hand;
 
 	if (!swapmig_quiet(goal) || goal->soft || goal->hurry)
 		return false;
 	if (swapmig_run_others(goal))
 		return others_crowded(goal);
-	if (push->held++ >= OTHERS_HELD)
-		return false;
-	return others_naps_in_hand(goal, goal->held, push->held, OTHERS_HELD_NAPS);
+	hand = goal->held && push->held < OTHERS_HELD;
+	push->held += hand;
+	return others_naps_in_hand(goal, hand, push->held, OTHERS_HELD_NAPS);
 }

@@ -288,16 +288,20 @@ static long pages_place(struct swapmig_pages *sp)
 /* All that is queued goes to its node.  Returns 0, -EFAULT or -EINTR. */
 static int pages_flush(struct swapmig_pages *sp)
 {
+	unsigned long sweep = 0;
 	int err = 0, try;
 
 	for (try = 1; sp->nr; try++) {
 		const struct swapmig_tally before = sp->goal.tally;
-		const unsigned long sweep = sp->goal.push.sweep;
 		bool again;
 		long ret;
 
 		sp->goal.hold = try < PAGES_TRIES;
 		ret = pages_place(sp);
+		/* The same have asked before */
+		if (try > 1)
+			sp->goal.push.sweep = sweep;
+		sweep = sp->goal.push.sweep;
 		again = sp->goal.hold && ret > 0 && !fatal_signal_pending(current);
 		err = pages_tell(sp, ret, again) ?: err;
 		if (sp->nr) {
@@ -305,7 +309,6 @@ static int pages_flush(struct swapmig_pages *sp)
 			memcpy(sp->goal.tally.left, before.left, sizeof(before.left));
 			memcpy(sp->goal.tally.stayed, before.stayed,
 			       sizeof(before.stayed));
-			sp->goal.push.sweep = sweep;
 		}
 	}
 	sp->seen = 0;

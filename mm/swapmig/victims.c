@@ -20,8 +20,11 @@
 /* There is no end to laps in which somebody else holds a lock */
 #define VICTIMS_LAPS		6
 
-/* Whatever the reason to begin another lap: so many in a row in which hardly any went */
-#define VICTIMS_POOR		16
+/*
+ * Whatever the reason to begin another lap: so many in a row in which hardly any went,
+ * which is more than requests are remembered
+ */
+#define VICTIMS_POOR		32
 
 /* Folios looked at under one hold of the LRU lock */
 #define VICTIMS_PEEK		32
@@ -332,7 +335,7 @@ static bool victims_next_lap(struct swapmig_scan *scan)
 	int lap = scan->lap, next = victims_lap_after(lap, few, found);
 
 	scan->poor = poor ? scan->poor + 1 : 0;
-	if (scan->poor > VICTIMS_POOR) {
+	if (scan->poor >= VICTIMS_POOR) {
 		next = VICTIMS_LAPS;
 	} else if (scan->blocked && (lap != SWAPMIG_LAP_WANTED || !scan->barren)) {
 		/* The same once more, when the other node has room */
@@ -443,12 +446,10 @@ static bool victims_fits(struct swapmig_scan *scan, struct folio *folio)
 
 	if (pages > scan->room) {
 		/* It would be split, where others may fit */
-		if (pages == 1 || scan->room <= 0) {
+		if (pages == 1 || scan->room <= 0)
 			scan->blocked += pages;
-			scan->goal->push.soon = true;
-		} else if (scan->lap >= SWAPMIG_LAP_ANY && !scan->goal->soft) {
+		else if (scan->lap >= SWAPMIG_LAP_ANY && !scan->goal->soft)
 			goto fits;
-		}
 		scan->sized |= pages > 1;
 		scan->vain += pages;
 		return false;
@@ -503,10 +504,9 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 	unsigned long taken = 0, begin = scan->scanned;
 	bool vain = false;
 
-	/* All of them were looked at, none had become cold, and there is no more room than then */
-	if (scan->barren >= VICTIMS_BARREN && room <= scan->had)
+	/* All of them were looked at, and none was dropped that had become cold */
+	if (scan->barren >= VICTIMS_BARREN && room <= 0)
 		return 0;
-	scan->had = max(room, 0L);
 	scan->room = room;
 	scan->blocked = 0;
 	scan->any = false;
@@ -554,6 +554,8 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 		victims_give_up_wanted(scan);
 		cond_resched();
 	}
+	/* Somebody else may make room there in a moment */
+	scan->goal->push.soon |= !taken && scan->blocked;
 	return taken;
 }
 

@@ -98,11 +98,13 @@ static void swapmig_test_ended_where(struct kunit *test)
 
 static void swapmig_test_ended_share(struct kunit *test)
 {
+	/* What is less may not be seen on other CPUs */
+	unsigned long some = percpu_counter_batch;
 	struct run_test *rt = test->priv;
 
-	run_ends(test, rt->mm[0], 0, 1, 100, 100 * RUN_SHARE + 1);
+	run_ends(test, rt->mm[0], 0, 1, some, some * RUN_SHARE + 1);
 	KUNIT_EXPECT_EQ(test, run_nr(rt->mm[0], 1), 0);
-	run_ends(test, rt->mm[0], 0, 1, 100, 100 * RUN_SHARE);
+	run_ends(test, rt->mm[0], 0, 1, some, some * RUN_SHARE);
 	KUNIT_EXPECT_NE(test, run_nr(rt->mm[0], 1), 0);
 	/* Nothing was placed */
 	run_ends(test, rt->mm[1], 0, 1, 0, 0);

@@ -44,11 +44,8 @@ static unsigned int laps(struct swapmig_scan *scan, const struct lap *lap)
 {
 	unsigned int nr = 1;
 
-	while (nr <= VICTIMS_POOR + 1 && lap_ends(scan, lap)) {
-		/* As if the other node had room again, which the next has not */
-		scan->barren = 0;
+	while (nr <= VICTIMS_POOR && lap_ends(scan, lap))
 		nr++;
-	}
 	return nr;
 }
 
@@ -108,6 +105,43 @@ static void swapmig_test_laps_undo(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, scan.lap, 1);
 }
 
+/* As many as are remembered; after these those are still to come that are warm */
+static void swapmig_test_laps_undo_all(struct kunit *test)
+{
+	struct lap lap = { .vain = 1000 };
+	struct swapmig_scan scan;
+
+	lap_begins(&scan, 0);
+	for (lap.oldest = 1; lap.oldest <= 16; lap.oldest++) {
+		lap.spared = lap.vain;
+		KUNIT_EXPECT_TRUE(test, lap_ends(&scan, &lap));
+		KUNIT_EXPECT_EQ(test, scan.undo, lap.oldest);
+		KUNIT_EXPECT_EQ(test, scan.lap, 0);
+	}
+	lap.spared = 0;
+	KUNIT_EXPECT_TRUE(test, lap_ends(&scan, &lap));
+	KUNIT_EXPECT_EQ(test, scan.lap, SWAPMIG_LAP_WARM);
+}
+
+/* Where those that may go have no room now and then the search goes on, if it gets on */
+static void swapmig_test_laps_get_on(struct kunit *test)
+{
+	const struct lap good = { .found = NODE_PAGES / 16, .vain = 100, .blocked = 1 };
+	const struct lap poor = { .found = 1, .vain = 100, .blocked = 1 };
+	struct swapmig_scan scan;
+	int i;
+
+	lap_begins(&scan, SWAPMIG_LAP_WARM);
+	for (i = 0; i < 10 * VICTIMS_POOR; i++) {
+		const struct lap *lap = i % VICTIMS_POOR ? &poor : &good;
+
+		KUNIT_EXPECT_TRUE(test, lap_ends(&scan, lap));
+		KUNIT_EXPECT_EQ(test, scan.lap, SWAPMIG_LAP_WARM);
+		KUNIT_EXPECT_EQ(test, scan.barren, i % VICTIMS_POOR);
+	}
+	KUNIT_EXPECT_FALSE(test, lap_ends(&scan, &poor));
+}
+
 /* Whatever is met, a search ends in which nobody makes way */
 static void swapmig_test_laps_end(struct kunit *test)
 {
@@ -129,7 +163,7 @@ static void swapmig_test_laps_end(struct kunit *test)
 			lap.spared = prandom_u32_state(&rnd) % lap.vain;
 		lap_begins(&scan, SWAPMIG_LAP_WANTED);
 		same = laps(&scan, &lap);
-		KUNIT_EXPECT_LE_MSG(test, same, VICTIMS_POOR + 1,
+		KUNIT_EXPECT_LE_MSG(test, same, VICTIMS_POOR,
 				    "found %lu vain %lu blocked %lu spared %lu",
 				    lap.found, lap.vain, lap.blocked, lap.spared);
 	}
@@ -139,6 +173,8 @@ static struct kunit_case swapmig_victims_cases[] = {
 	KUNIT_CASE(swapmig_test_laps_nobody),
 	KUNIT_CASE(swapmig_test_laps_few),
 	KUNIT_CASE(swapmig_test_laps_undo),
+	KUNIT_CASE(swapmig_test_laps_undo_all),
+	KUNIT_CASE(swapmig_test_laps_get_on),
 	KUNIT_CASE(swapmig_test_laps_end),
 	{},
 };

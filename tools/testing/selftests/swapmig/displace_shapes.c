@@ -408,9 +408,18 @@ FIXTURE(tight)
 
 FIXTURE_SETUP(tight)
 {
+	long near, full = 0;
+
 	ASSERT_EQ(0, sm_huge_pages(false));
-	ASSERT_EQ(0, sm_full_begin(SM_NODES, ROOM));
-	ASSERT_GT(256, sm_mark(0, "high") - sm_mark(0, "low"));
+	near = sm_mark(0, "high") - sm_mark(0, "low");
+	if (near < 256)
+		full = sm_full_begin(SM_NODES, ROOM);
+	/* Nothing is torn down after what fails here */
+	if (near >= 256 || full)
+		sm_huge_pages(true);
+	ASSERT_EQ(0, full);
+	if (near >= 256)
+		SKIP(return, "needs nodes of less than a GiB");
 	/* What the kernel needs for processes of the test is elsewhere */
 	sm_set_mempolicy(MPOL_PREFERRED, SM_NODE(2));
 }

@@ -463,10 +463,3 @@ TEST_F(tight, exchange)
 	EXCHANGE(&self->a, &self->b, 0);
 	EXCHANGE(&self->a, &self->b, 1);
 }
-
-TEST_F(tight, exchange_at_once)
-{
-	tight_begin(_metadata, self, 120);
-	EXCHANGE_AT_ONCE(&self->a, &self->b, 0, 0);
-	EXCHANGE_AT_ONCE(&self->a, &self->b, 1, HOT);
-}

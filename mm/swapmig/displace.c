@@ -104,24 +104,50 @@ static unsigned int displace_dry(int nid, int to)
 	return nid % SWAPMIG_DRY_NODES * SWAPMIG_DRY_NODES + to % SWAPMIG_DRY_NODES;
 }
 
+/* What folios ask for, in base pages */
+struct displace_need {
+	unsigned long pages;
+	unsigned long large;	/* the largest of them, on one node */
+	unsigned long more;	/* that compaction wants, to make that of what is free */
+	int from;		/* of their nodes the one with most room */
+};
+
 /*
- * How many pages may make way at once, and the room that there is for them.  The
- * other node may use up its slack, because it gets as many back as soon as this one
- * has room; beyond that, what needs none may still make way.
+ * What the other node can take.  It may use up its slack, because it gets as many back
+ * as soon as this one has room.
  */
-static long displace_portion(const struct swapmig_goal *goal, int nid, int to,
-			     long pages, long *room)
+static long displace_room(int to)
+{
+	return swapmig_node_room(to) + swapmig_node_slack(to);
+}
+
+/*
+ * A hole that is too small for a batch is best used at once, before others are looked at
+ * in vain that have no @room; but a huge page wants more of it, which may be dropped.
+ */
+static bool displace_rotates(const struct displace_need *need, long room)
+{
+	return room <= 0 && need->large == 1;
+}
+
+/*
+ * How many pages may make way at once, and the room that there is for them.  Beyond that,
+ * what needs none may still make way.
+ */
+static long displace_portion(const struct swapmig_goal *goal, int nid,
+			     const struct displace_need *need, long pages, long *room)
 {
 	const struct swapmig_push *push = &goal->push;
 	long have = swapmig_node_room(nid), batch = goal->batch;
 	long budget = DISPLACE_BUDGET * push->asked + push->lacked - push->displaced;
 
-	*room = swapmig_node_room(to);
+	*room = displace_room(need->from);
 	/* There is a hole: it has to rotate first */
-	if (have >= batch && *room < batch)
+	if (have >= max_t(long, batch, need->large) &&
+	    *room < batch + swapmig_node_slack(need->from))
 		return 0;
-	*room = min(*room + swapmig_node_slack(to), budget);
-	/* A hole that is small rotates at once, before others are looked at in vain */
+	*room = min(*room, budget);
+	/* What there is room for goes first */
 	if (*room > 0)
 		batch = min(batch, *room);
 	return max(min3(pages - have, batch, budget), 0L);
@@ -171,11 +197,12 @@ static bool displace_is_dry(struct swapmig_push *push, int nid, int to)
 }
 
 /* Makes room for @pages on node @nid.  Returns the number of those that left it. */
-static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
-				   unsigned long pages)
+static unsigned long displace_node(struct swapmig_goal *goal, int nid,
+				   const struct displace_need *need, unsigned long pages)
 {
 	unsigned long moved = 0, dropped = 0, before;
 	struct swapmig_scan *scan;
+	int to = need->from;
 	long portion, room;
 
 	if (displace_is_dry(&goal->push, nid, to))
@@ -183,11 +210,13 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 	scan = displace_scan(goal, nid, to);
 	before = scan->scanned;
 	while (!scan->over && !fatal_signal_pending(current) &&
-	       (portion = displace_portion(goal, nid, to, pages, &room))) {
+	       (portion = displace_portion(goal, nid, need, pages, &room))) {
 		unsigned long m, d, taken;
 		LIST_HEAD(move);
 		LIST_HEAD(drop);
 
+		if (moved + dropped && displace_rotates(need, room))
+			break;
 		taken = swapmig_victims_isolate(scan, portion, room, &move, &drop);
 		if (!taken)
 			break;
@@ -209,14 +238,6 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid, int to,
 			       moved, dropped);
 	return moved + dropped;
 }
-
-/* What folios ask for, in base pages */
-struct displace_need {
-	unsigned long pages;
-	unsigned long large;	/* the largest of them, on one node */
-	unsigned long more;	/* that compaction wants, to make that of what is free */
-	int from;		/* of their nodes the one with most room */
-};
 
 static bool displace_enough(const struct swapmig_goal *goal,
 			    const struct displace_need *need)
@@ -241,8 +262,9 @@ static unsigned long displace_make_room(struct swapmig_goal *goal,
 	for_each_node_mask(nid, goal->nodes) {
 		if (nid == need->from || !node_state(nid, N_MEMORY))
 			continue;
-		left += displace_node(goal, nid, need->from, pages);
-		if (displace_enough(goal, need))
+		left += displace_node(goal, nid, need, pages);
+		if (displace_enough(goal, need) ||
+		    (left && displace_rotates(need, displace_room(need->from))))
 			break;
 	}
 	return left;

@@ -34,7 +34,7 @@ struct swapmig_scan {
 	bool end;			/* of the list has been reached */
 	bool over;			/* there is nobody, until something changes */
 	bool sized;			/* some were too large for the room */
-	unsigned char barren;		/* laps in a row in which those that may go had no room */
+	unsigned char barren;		/* laps in a row in which hardly any had room */
 	unsigned char dear;		/* laps in which few went, at the end of the search */
 	unsigned char poor;		/* laps in a row in which hardly any made way */
 	unsigned long turn;		/* pages since @first */

@@ -175,8 +175,10 @@ static bool others_naps_in_hand(struct swapmig_goal *goal, bool hand, int nth, i
 	bool soon = push->soon && goal->tally.stayed[SWAPMIG_NO_ROOM] &&
 		    push->later < OTHERS_LATER;
 
-	if (soon)
-		nth = most = OTHERS_HELD_NAPS;
+	if (soon) {
+		most = OTHERS_HELD_NAPS;
+		nth = most;
+	}
 	if ((!soon && !hand) || !others_naps(goal, nth, most))
 		return false;
 	if (soon) {

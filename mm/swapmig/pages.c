@@ -288,7 +288,7 @@ static long pages_place(struct swapmig_pages *sp)
 /* All that is queued goes to its node.  Returns 0, -EFAULT or -EINTR. */
 static int pages_flush(struct swapmig_pages *sp)
 {
-	unsigned long sweep = 0;
+	unsigned long begin = sp->goal.push.sweep, sweep = 0;
 	int err = 0, try;
 
 	for (try = 1; sp->nr; try++) {
@@ -297,11 +297,11 @@ static int pages_flush(struct swapmig_pages *sp)
 		long ret;
 
 		sp->goal.hold = try < PAGES_TRIES;
-		ret = pages_place(sp);
 		/* The same have asked before */
-		if (try > 1)
-			sp->goal.push.sweep = sweep;
-		sweep = sp->goal.push.sweep;
+		sp->goal.push.sweep = begin;
+		ret = pages_place(sp);
+		sweep = max(sweep, sp->goal.push.sweep);
+		sp->goal.push.sweep = sweep;
 		again = sp->goal.hold && ret > 0 && !fatal_signal_pending(current);
 		err = pages_tell(sp, ret, again) ?: err;
 		if (sp->nr) {

@@ -436,6 +436,7 @@ static void victims_give_up_wanted(struct swapmig_scan *scan)
 					   VICTIMS_EACH * scan->found)
 		return;
 	victims_leave_lists(scan);
+	scan->barren = 0;
 	victims_begin_lap(scan, 0);
 }
 
@@ -501,10 +502,9 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 				      struct list_head *drop)
 {
 	struct folio *folios[VICTIMS_PEEK];
-	unsigned long taken = 0, begin = scan->scanned;
-	bool vain = false;
+	unsigned long taken = 0, begin = scan->scanned, want = pages;
 
-	/* All of them were looked at, and none was dropped that had become cold */
+	/* All of them were looked at, and hardly any was dropped that had become cold */
 	if (scan->barren >= VICTIMS_BARREN && room <= 0)
 		return 0;
 	scan->room = room;
@@ -537,8 +537,7 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 			continue;
 		}
 		looked = scan->scanned;
-		/* No more than are wanted, as long as they may go */
-		nr = victims_peek(scan, folios, vain ? ULONG_MAX : pages - taken);
+		nr = victims_peek(scan, folios, want);
 		if (victims_others(scan))
 			scan->goal->push.pried += scan->scanned - looked;
 		for (i = 0; i < nr; i++) {
@@ -549,7 +548,8 @@ unsigned long swapmig_victims_isolate(struct swapmig_scan *scan,
 				scan->vain += folio_nr_pages(folios[i]);
 			folio_put(folios[i]);
 		}
-		vain = taken == before;
+		/* No more than are wanted, as long as they may go */
+		want = taken == before ? min(2 * want, VICTIMS_PEEK) : pages - taken;
 		scan->any = scan->scanned - begin > VICTIMS_EACH * pages;
 		victims_give_up_wanted(scan);
 		cond_resched();

@@ -444,7 +444,7 @@ static void tight_begin(struct __test_metadata *_metadata, struct _test_data_tig
 
 	PAIR_BEGIN(&self->a, &self->b, sm_part(ROOM, 95));
 	for (i = 0; i < 2; i++)
-		START(&self->rest[i], ROOM / 4, i, 0);
+		START(&self->rest[i], 2 * ROOM, i, 0);
 	for (i = 0; i < 2; i++) {
 		room = sm_zone_room(i, "low") - pages;
 		ASSERT_LT(0, room);

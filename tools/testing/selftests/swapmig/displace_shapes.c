@@ -471,7 +471,9 @@ TEST_F(tight, exchange)
 		EXPECT_EQ(0, ON(&self->a, at));
 		EXPECT_EQ(0, ON(&self->b, !at));
 	}
-	EXPECT_EQ(swapped, COUNTER("swapout/placed"));
+	EXPECT_EQ(swapped, COUNTER("swapout/placed")) {
+		TH_LOG("TODO a hole that small may be lost");
+	}
 	EXPECT_EQ(0, sm_peer(&self->a, SM_ORD_CHECK, 0, 1));
 	EXPECT_EQ(0, sm_peer(&self->b, SM_ORD_CHECK, 0, 2));
 }

@@ -240,7 +240,7 @@ static bool debt_has_room(const struct cpuset_debt *debt)
 	int nid;
 
 	for_each_node_mask(nid, debt->to)
-		if (node_state(nid, N_MEMORY) && swapmig_node_room(nid) > 0)
+		if (node_state(nid, N_MEMORY) && swapmig_node_room(nid, SWAPMIG_SLACK) > 0)
 			return true;
 	return false;
 }

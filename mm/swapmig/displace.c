@@ -29,6 +29,9 @@
 #define DISPLACE_RESCANS	8
 #define DISPLACE_RESCANS_EACH	2048
 
+/* Placed pages before it may be worth it again to empty the hands of all CPUs */
+#define DISPLACE_DRAIN_EACH	32
+
 /* ------------------------------------------------------------------------- */
 /* Victims                                                                    */
 /* ------------------------------------------------------------------------- */
@@ -94,7 +97,7 @@ static struct swapmig_scan *displace_scan(struct swapmig_goal *goal, int nid, in
 	node_clear(nid, push->news);
 	swapmig_victims_start(scan, goal, nid, to);
 	if (!node_test_and_set(nid, push->met))
-		push->lacked += max(-swapmig_node_room(nid), 0L);
+		push->lacked += max(-swapmig_node_room(nid, SWAPMIG_SLACK), 0L);
 	return scan;
 }
 
@@ -113,38 +116,24 @@ struct displace_need {
 };
 
 /*
- * What the other node can take.  It may use up its slack, because it gets as many back
- * as soon as this one has room.
- */
-static long displace_room(int to)
-{
-	return swapmig_node_room(to) + swapmig_node_slack(to);
-}
-
-/*
- * A hole that is too small for a batch is best used at once, before others are looked at
- * in vain that have no @room; but a huge page wants more of it, which may be dropped.
- */
-static bool displace_rotates(const struct displace_need *need, long room)
-{
-	return room <= 0 && need->large == 1;
-}
-
-/*
- * How many pages may make way at once, and the room that there is for them.  Beyond that,
- * what needs none may still make way.
+ * How many pages may make way at once, and the room that there is for them.  The other
+ * node may use up its slack, because it gets as many back as soon as this one has room.
+ * Beyond that, what needs none may still make way.
  */
 static long displace_portion(const struct swapmig_goal *goal, int nid,
 			     const struct displace_need *need, long pages, long *room)
 {
 	const struct swapmig_push *push = &goal->push;
-	long have = swapmig_node_room(nid), batch = goal->batch;
+	long have = swapmig_node_room(nid, SWAPMIG_SLACK), batch = goal->batch;
 	long budget = DISPLACE_BUDGET * push->asked + push->lacked - push->displaced;
+	unsigned long large, hole = max_t(unsigned long, batch, need->large);
 
-	*room = displace_room(need->from);
+	*room = swapmig_node_room(need->from, 0);
+	/* Others would be looked at in vain, but for what may be dropped for a huge one */
+	if (*room <= 0 && need->large == 1)
+		hole = 1;
 	/* There is a hole: it has to rotate first */
-	if (have >= max_t(long, batch, need->large) &&
-	    *room < batch + swapmig_node_slack(need->from))
+	if (*room < batch + SWAPMIG_SLACK && swapmig_room(goal, &large) && large >= hole)
 		return 0;
 	*room = min(*room, budget);
 	/* What there is room for goes first */
@@ -215,8 +204,6 @@ static unsigned long displace_node(struct swapmig_goal *goal, int nid,
 		LIST_HEAD(move);
 		LIST_HEAD(drop);
 
-		if (moved + dropped && displace_rotates(need, room))
-			break;
 		taken = swapmig_victims_isolate(scan, portion, room, &move, &drop);
 		if (!taken)
 			break;
@@ -257,14 +244,13 @@ static unsigned long displace_make_room(struct swapmig_goal *goal,
 	unsigned long left = 0, pages = need->pages;
 	int nid;
 
-	if (swapmig_node_room(need->from) > (long)(pages + 2 * need->more))
+	if (swapmig_node_room(need->from, SWAPMIG_SLACK) > (long)(pages + 2 * need->more))
 		pages += need->more;
 	for_each_node_mask(nid, goal->nodes) {
 		if (nid == need->from || !node_state(nid, N_MEMORY))
 			continue;
 		left += displace_node(goal, nid, need, pages);
-		if (displace_enough(goal, need) ||
-		    (left && displace_rotates(need, displace_room(need->from))))
+		if (displace_enough(goal, need))
 			break;
 	}
 	return left;
@@ -276,16 +262,13 @@ static void displace_drain_nodes(struct swapmig_push *push, const nodemask_t *no
 	swapmig_drain_nodes(nodes);
 }
 
-/*
- * Other CPUs may sit on what nodes have free.  Once is enough for so many pages that
- * are placed.
- */
+/* Other CPUs may sit on what nodes have free */
 static bool displace_drain(struct swapmig_goal *goal, int from)
 {
 	struct swapmig_push *push = &goal->push;
 	nodemask_t nodes = goal->nodes;
 
-	if ((long)(push->got - push->drained_at) >= swapmig_node_slack(from)) {
+	if (push->got - push->drained_at >= DISPLACE_DRAIN_EACH) {
 		push->drained_at = push->got;
 		nodes_clear(push->drained);
 	}
@@ -349,7 +332,7 @@ static bool displace_prefers(const struct swapmig_goal *goal, int nid, int other
 
 	if (helps != displace_helps(goal, other))
 		return helps;
-	return swapmig_node_room(nid) > swapmig_node_room(other);
+	return swapmig_node_room(nid, 0) > swapmig_node_room(other, 0);
 }
 
 /* Returns the number of pages that need room */

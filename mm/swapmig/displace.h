@@ -117,13 +117,13 @@ struct swapmig_push {
 	bool lacking;
 };
 
+/* Free pages beyond the low watermark that a request leaves in a zone, at most */
+#define SWAPMIG_SLACK	256L
+
 #ifdef CONFIG_SWAPMIG_DISPLACE
 /* ------------------------------------------------------------------------- */
 /* room.c: room on a node                                                     */
 /* ------------------------------------------------------------------------- */
-
-/* Free pages beyond the low watermark that a request leaves in a zone, at most */
-#define SWAPMIG_SLACK	256L
 
 /* Where those that make way go, and how many pages of them */
 struct swapmig_way {
@@ -131,8 +131,7 @@ struct swapmig_way {
 	long room;
 };
 
-long swapmig_node_room(int nid);
-long swapmig_node_slack(int nid);
+long swapmig_node_room(int nid, long slack);
 unsigned long swapmig_room(const struct swapmig_goal *goal, unsigned long *large);
 void swapmig_drain_nodes(const nodemask_t *nodes);
 struct folio *swapmig_alloc_quiet(struct folio *src, unsigned long private);
@@ -229,7 +228,7 @@ bool swapmig_rescan(struct swapmig_push *push, unsigned int *nr, unsigned int mo
 bool swapmig_drain_room(struct swapmig_goal *goal);
 void swapmig_displace_end(struct swapmig_goal *goal);
 #else
-static inline long swapmig_node_room(int nid)
+static inline long swapmig_node_room(int nid, long slack)
 {
 	return 0;
 }

@@ -45,7 +45,7 @@ static long zone_slack(struct zone *zone)
  * but only while the zone itself stays above its watermark, which does not know
  * of it.  To return it costs more than to use it, so that comes last.
  */
-static long zone_room(struct zone *zone)
+static long zone_room(struct zone *zone, long most)
 {
 	long at_hand = READ_ONCE(raw_cpu_ptr(zone->per_cpu_pageset)->count);
 	long above = zone_above(zone), slack = zone_slack(zone);
@@ -57,18 +57,18 @@ static long zone_room(struct zone *zone)
 		above = zone_above(zone);
 		at_hand = 0;
 	}
-	return above + at_hand - slack;
+	return above + at_hand - min(slack, most);
 }
 
 /**
  * swapmig_node_room - how many pages can a node take?
  * @nid:	node
+ * @slack:	base pages beyond the low watermark to leave there, at most
  *
  * Context: process.
- * Return: base pages after which it is still above its low watermark, and has some
- * slack; less than 0: so many less than that.
+ * Return: base pages; less than 0: so many less than the watermark, and the slack.
  */
-long swapmig_node_room(int nid)
+long swapmig_node_room(int nid, long slack)
 {
 	struct zone *zones = NODE_DATA(nid)->node_zones;
 	unsigned long most = 0;
@@ -80,7 +80,7 @@ long swapmig_node_room(int nid)
 
 		if (!populated_zone(&zones[zid]))
 			continue;
-		zone = zone_room(&zones[zid]);
+		zone = zone_room(&zones[zid], slack);
 		room += max(zone, 0L);
 		/* What a small zone lacks says little */
 		if (zone_managed_pages(&zones[zid]) > most) {
@@ -89,24 +89,6 @@ long swapmig_node_room(int nid)
 		}
 	}
 	return room ?: lack;
-}
-
-/**
- * swapmig_node_slack - what does swapmig_node_room() leave?
- * @nid:	node
- *
- * Return: base pages, of the zone that has most.
- */
-long swapmig_node_slack(int nid)
-{
-	struct zone *zones = NODE_DATA(nid)->node_zones;
-	long slack = 0;
-	int zid;
-
-	for (zid = 0; zid < MAX_NR_ZONES; zid++)
-		if (populated_zone(&zones[zid]))
-			slack = max(slack, zone_slack(&zones[zid]));
-	return slack;
 }
 
 /**
@@ -127,7 +109,7 @@ unsigned long swapmig_room(const struct swapmig_goal *goal, unsigned long *large
 
 		if (!node_state(nid, N_MEMORY))
 			continue;
-		node = max(swapmig_node_room(nid), 0L);
+		node = max(swapmig_node_room(nid, SWAPMIG_SLACK), 0L);
 		room += node;
 		most = max(most, node);
 	}
@@ -251,7 +233,7 @@ static struct folio *alloc_on(struct folio *src, int nid)
 	gfp_t gfp = QUIET_GFP;
 
 	if (order) {
-		if (swapmig_node_room(nid) < 1L << order && !pool_has(src, nid))
+		if (swapmig_node_room(nid, SWAPMIG_SLACK) < 1L << order && !pool_has(src, nid))
 			return NULL;
 		gfp |= order_gfp(order);
 		if (folio_test_hugetlb(src))

@@ -406,6 +406,22 @@ FIXTURE(tight)
 	struct sm_peer a, b, rest[2];
 };
 
+/* What processes of the test share, or the kernel needs for them, is elsewhere. */
+static long tight_leave(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long start, end;
+	char line[512];
+
+	while (maps && fgets(line, sizeof(line), maps))
+		if (strchr(line, '/') && sscanf(line, "%lx-%lx", &start, &end) == 2)
+			madvise((void *)start, end - start, MADV_POPULATE_READ);
+	if (maps)
+		fclose(maps);
+	sm_set_mempolicy(MPOL_PREFERRED, SM_NODE(2));
+	return sm_migrate(0, SM_NODE(0) | SM_NODE(1), SM_NODE(2));
+}
+
 FIXTURE_SETUP(tight)
 {
 	long near, full = 0;
@@ -413,15 +429,13 @@ FIXTURE_SETUP(tight)
 	ASSERT_EQ(0, sm_huge_pages(false));
 	near = sm_mark(0, "high") - sm_mark(0, "low");
 	if (near < 256)
-		full = sm_full_begin(SM_NODES, ROOM);
+		full = sm_full_begin(SM_NODES, ROOM) ?: tight_leave();
 	/* Nothing is torn down after what fails here */
 	if (near >= 256 || full)
 		sm_huge_pages(true);
 	ASSERT_EQ(0, full);
 	if (near >= 256)
 		SKIP(return, "needs nodes of less than a GiB");
-	/* What the kernel needs for processes of the test is elsewhere */
-	sm_set_mempolicy(MPOL_PREFERRED, SM_NODE(2));
 }
 
 FIXTURE_TEARDOWN(tight)
@@ -457,13 +471,16 @@ static void tight_begin(struct __test_metadata *_metadata, struct _test_data_tig
 	ASSERT_EQ(0, sm_swap_on(SM_SWAP_DISK, 0));
 }
 
-/* kswapd may be at work for others, so near its watermark, but no request goes by swap. */
+/*
+ * kswapd may be at work for others, so near its watermark, but no request goes by swap.
+ * With less than 160 pages, and what CPUs have in hand, none would be left while they fill.
+ */
 TEST_F(tight, exchange)
 {
 	long swapped;
 	int at;
 
-	tight_begin(_metadata, self, 120);
+	tight_begin(_metadata, self, 160);
 	swapped = COUNTER("swapout/placed");
 	for (at = 0; at < 2; at++) {
 		EXPECT_ALL_MOVE(&self->a, at, !at);
@@ -471,9 +488,7 @@ TEST_F(tight, exchange)
 		EXPECT_EQ(0, ON(&self->a, at));
 		EXPECT_EQ(0, ON(&self->b, !at));
 	}
-	EXPECT_EQ(swapped, COUNTER("swapout/placed")) {
-		TH_LOG("TODO a hole that small may be lost");
-	}
+	EXPECT_EQ(swapped, COUNTER("swapout/placed"));
 	EXPECT_EQ(0, sm_peer(&self->a, SM_ORD_CHECK, 0, 1));
 	EXPECT_EQ(0, sm_peer(&self->b, SM_ORD_CHECK, 0, 2));
 }

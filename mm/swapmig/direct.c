@@ -97,7 +97,8 @@ static int direct_quiet(struct list_head *folios, struct swapmig_goal *goal)
 	ret = direct_passes(folios, goal, swapmig_alloc_quiet, (unsigned long)goal);
 	if (!list_empty(&beyond))
 		ret = -ENOMEM;
-	list_splice_tail(&beyond, folios);
+	/* Next time these come first */
+	list_splice(&beyond, folios);
 	return ret;
 }
 

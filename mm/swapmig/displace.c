@@ -113,7 +113,20 @@ struct displace_need {
 	unsigned long large;	/* the largest of them, on one node */
 	unsigned long more;	/* that compaction wants, to make that of what is free */
 	int from;		/* of their nodes the one with most room */
+	bool again;		/* what room there was did not do */
 };
+
+/*
+ * Is there a hole that has to rotate first?  One that is too small for a batch does if
+ * there is no room for others, but a huge page wants more, which may be dropped.
+ */
+static bool displace_rotates(const struct swapmig_goal *goal,
+			     const struct displace_need *need, long have, long room)
+{
+	if (have >= max_t(long, goal->batch, need->large))
+		return room < goal->batch + SWAPMIG_SLACK;
+	return room <= 0 && need->large == 1 && swapmig_room(goal, NULL);
+}
 
 /*
  * How many pages may make way at once, and the room that there is for them.  The other
@@ -126,14 +139,9 @@ static long displace_portion(const struct swapmig_goal *goal, int nid,
 	const struct swapmig_push *push = &goal->push;
 	long have = swapmig_node_room(nid, SWAPMIG_SLACK), batch = goal->batch;
 	long budget = DISPLACE_BUDGET * push->asked + push->lacked - push->displaced;
-	unsigned long large, hole = max_t(unsigned long, batch, need->large);
 
 	*room = swapmig_node_room(need->from, 0);
-	/* Others would be looked at in vain, but for what may be dropped for a huge one */
-	if (*room <= 0 && need->large == 1)
-		hole = 1;
-	/* There is a hole: it has to rotate first */
-	if (*room < batch + SWAPMIG_SLACK && swapmig_room(goal, &large) && large >= hole)
+	if (!need->again && displace_rotates(goal, need, have, *room))
 		return 0;
 	*room = min(*room, budget);
 	/* What there is room for goes first */
@@ -408,6 +416,7 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 		unsigned long pages = swapmig_count_pages(folios);
 		unsigned long asked = need.pages, made = 0;
 
+		need.again = tries;
 		if (!displace_enough(goal, &need))
 			made = displace_make_room(goal, &need);
 		swapmig_direct(folios, goal);
@@ -426,7 +435,9 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 		/* It was not for want of room */
 		if (displace_enough(goal, &need))
 			return 0;
-		tries++;
+		/* More is made, then others are asked */
+		if (!tries++ && swapmig_room(goal, NULL))
+			continue;
 		if (made || displace_drain(goal, need.from))
 			continue;
 		if (!displace_nobody(goal))

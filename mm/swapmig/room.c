@@ -43,7 +43,8 @@ static long zone_slack(struct zone *zone)
 /*
  * What this CPU has at hand counts, as the next allocations are served from it;
  * but only while the zone itself stays above its watermark, which does not know
- * of it.  To return it costs more than to use it, so that comes last.
+ * of it.  To return it costs more than to use it, so that comes last.  Of the slack
+ * no more than @most is kept.
  */
 static long zone_room(struct zone *zone, long most)
 {
@@ -63,10 +64,10 @@ static long zone_room(struct zone *zone, long most)
 /**
  * swapmig_node_room - how many pages can a node take?
  * @nid:	node
- * @slack:	base pages beyond the low watermark to leave there, at most
+ * @slack:	base pages beyond the low watermark to leave in each zone, at most
  *
  * Context: process.
- * Return: base pages; less than 0: so many less than the watermark, and the slack.
+ * Return: base pages; less than 0: so many less than that has the largest of its zones.
  */
 long swapmig_node_room(int nid, long slack)
 {
@@ -226,8 +227,23 @@ static struct folio *alloc_hugetlb(struct folio *src, int nid, gfp_t gfp)
 	return alloc_hugetlb_folio_nodemask(folio_hstate(src), nid, &nodes, gfp, false);
 }
 
+/* Without reclaim an allocation would go on to the lowest watermark */
+static bool node_is_low(int nid)
+{
+	struct zone *zones = NODE_DATA(nid)->node_zones;
+	int zid;
+
+	for (zid = 0; zid < MAX_NR_ZONES; zid++)
+		if (populated_zone(&zones[zid]) &&
+		    zone_watermark_ok(&zones[zid], 0,
+				      READ_ONCE(zones[zid]._watermark[WMARK_LOW]),
+				      gfp_zone(GFP_HIGHUSER_MOVABLE), 0))
+			return false;
+	return true;
+}
+
 /* One of hugetlbfs comes out of its pool, or else out of the room of the node */
-static struct folio *alloc_on(struct folio *src, int nid)
+static struct folio *alloc_on(struct folio *src, int nid, bool alone)
 {
 	unsigned int order = folio_order(src);
 	gfp_t gfp = QUIET_GFP;
@@ -238,6 +254,8 @@ static struct folio *alloc_on(struct folio *src, int nid)
 		gfp |= order_gfp(order);
 		if (folio_test_hugetlb(src))
 			return alloc_hugetlb(src, nid, gfp);
+	} else if (!alone && node_is_low(nid)) {
+		return NULL;
 	}
 	return alloc_unboosted(gfp, order, nid);
 }
@@ -247,24 +265,25 @@ static struct folio *alloc_on(struct folio *src, int nid)
  * @src:	folio that will move
  * @private:	struct swapmig_goal
  *
- * That there is room for a small page is for the caller to know; and that the goal has
- * nodes.
+ * That there is room for a small page, on one of the nodes, is for the caller to know;
+ * and that the goal has nodes.
  *
  * Return: a folio on one of the goal's nodes, or NULL.
  */
 struct folio *swapmig_alloc_quiet(struct folio *src, unsigned long private)
 {
 	struct swapmig_goal *goal = (struct swapmig_goal *)private;
+	bool alone = nodes_weight(goal->nodes) == 1;
 	int here = numa_mem_id(), nid;
 	struct folio *folio;
 
 	if (!node_isset(here, goal->nodes))
 		here = first_node(goal->nodes);
-	folio = alloc_on(src, here);
+	folio = alloc_on(src, here, alone);
 	if (folio)
 		return folio;
 	for_each_node_mask(nid, goal->nodes) {
-		folio = nid == here ? NULL : alloc_on(src, nid);
+		folio = nid == here ? NULL : alloc_on(src, nid, alone);
 		if (folio)
 			break;
 	}

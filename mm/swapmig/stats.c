@@ -95,6 +95,7 @@ void swapmig_again(struct swapmig_goal *goal)
 	memset(goal->tally.stayed, 0, sizeof(goal->tally.stayed));
 	goal->held = false;
 	goal->push.sweep = 0;
+	nodes_clear(goal->push.drained);
 	goal->push.soon = false;
 }
 

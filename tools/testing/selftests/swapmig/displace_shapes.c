@@ -377,6 +377,21 @@ TEST_F(shapes, bound_to_two)
 	EXPECT_EQ(0, sm_peer_stop(&c));
 }
 
+/* The node that the caller runs on is full, the other one is not: it gets what has no room. */
+TEST_F(shapes, bound_to_one_with_room)
+{
+	START(&self->b, ROOM, 1, 2);
+	sm_run_on_node(1);
+	START(&self->a, sm_part(ROOM, 85), 0, 1);
+	sm_run_on_node(-1);
+	quiet_begin(&self->q);
+	EXPECT_EQ(0, sm_peer(&self->a, SM_ORD_MBIND, SM_NODE(1) | SM_NODE(2),
+			     MPOL_MF_MOVE_ALL | MPOL_MF_STRICT));
+	EXPECT_QUIET(&self->q);
+	EXPECT_INTACT(&self->a, SM_NODE(1) | SM_NODE(2), 1);
+	EXPECT_EQ(SM_PAGES(self->b.len), ON(&self->b, 1));
+}
+
 /* Tasks bound to a node that was exchanged go on faulting: nobody is killed. */
 TEST_F(shapes, no_oom_kill_afterwards)
 {
@@ -412,14 +427,16 @@ static long tight_leave(void)
 	FILE *maps = fopen("/proc/self/maps", "r");
 	unsigned long start, end;
 	char line[512];
+	long left;
 
+	sm_set_mempolicy(MPOL_PREFERRED, SM_NODE(2));
 	while (maps && fgets(line, sizeof(line), maps))
 		if (strchr(line, '/') && sscanf(line, "%lx-%lx", &start, &end) == 2)
 			madvise((void *)start, end - start, MADV_POPULATE_READ);
 	if (maps)
 		fclose(maps);
-	sm_set_mempolicy(MPOL_PREFERRED, SM_NODE(2));
-	return sm_migrate(0, SM_NODE(0) | SM_NODE(1), SM_NODE(2));
+	left = sm_migrate(0, SM_NODE(0) | SM_NODE(1), SM_NODE(2));
+	return left < 0 ? left : 0;
 }
 
 FIXTURE_SETUP(tight)

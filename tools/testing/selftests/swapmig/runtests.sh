@@ -21,6 +21,8 @@ cgroup=/sys/fs/cgroup
 lru_gen=/sys/kernel/mm/lru_gen/enabled
 zswap=/sys/module/zswap/parameters/enabled
 boost=$vm/watermark_boost_factor
+thp=/sys/kernel/mm/transparent_hugepage/enabled
+collapse=/sys/kernel/mm/transparent_hugepage/khugepaged/defrag
 pcp=$vm/percpu_pagelist_high_fraction
 engines=$vm/migration_engines
 batch=$vm/migration_batch
@@ -126,7 +128,7 @@ state()
 	sed 's/^/mount /' /proc/mounts
 	ls -d "$cgroup"/swapmig* 2> /dev/null
 	for f in "$vm"/nr_hugepages "$vm"/page-cluster "$pcp" "$zswap" \
-		"$engines" "$batch" "$boost" \
+		"$engines" "$batch" "$boost" "$thp" "$collapse" \
 		/sys/kernel/mm/ksm/run /sys/block/zram0/disksize \
 		"$cgroup"/cgroup.subtree_control
 	do
@@ -162,6 +164,8 @@ restore()
 	put "$old_engines" "$engines"
 	put "$old_batch" "$batch"
 	put "$old_boost" "$boost"
+	put "$old_thp" "$thp"
+	put "$old_collapse" "$collapse"
 	put 1 /sys/block/zram0/reset
 	rm -f /var/tmp/swapmig.*
 } > /dev/null 2>&1
@@ -393,6 +397,8 @@ old_gen=$(get "$lru_gen")
 old_engines=$(get "$engines")
 old_batch=$(get "$batch")
 old_boost=$(get "$boost")
+old_thp=$(get "$thp" | sed 's/.*\[\(.*\)\].*/\1/')
+old_collapse=$(get "$collapse")
 # Only a kernel that migrates by itself counts that
 direct=$(grep pgmigrate_success /proc/vmstat)
 put 0 "$lru_gen"

@@ -118,14 +118,15 @@ struct displace_need {
 
 /*
  * Is there a hole that has to rotate first?  One that is too small for a batch does if
- * there is no room for others, but a huge page wants more, which may be dropped.
+ * there is no room for others, but a huge page wants more, which may be dropped.  If it
+ * did not do it has to become larger.
  */
 static bool displace_rotates(const struct swapmig_goal *goal,
 			     const struct displace_need *need, long have, long room)
 {
-	if (have >= max_t(long, goal->batch, need->large))
+	if (have >= max_t(long, goal->batch, need->large) << need->again)
 		return room < goal->batch + SWAPMIG_SLACK;
-	return room <= 0 && need->large == 1 && swapmig_room(goal, NULL);
+	return room <= 0 && need->large == 1 && !need->again && swapmig_room(goal, NULL);
 }
 
 /*
@@ -141,7 +142,7 @@ static long displace_portion(const struct swapmig_goal *goal, int nid,
 	long budget = DISPLACE_BUDGET * push->asked + push->lacked - push->displaced;
 
 	*room = swapmig_node_room(need->from, 0);
-	if (!need->again && displace_rotates(goal, need, have, *room))
+	if (displace_rotates(goal, need, have, *room))
 		return 0;
 	*room = min(*room, budget);
 	/* What there is room for goes first */

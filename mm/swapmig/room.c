@@ -227,36 +227,21 @@ static struct folio *alloc_hugetlb(struct folio *src, int nid, gfp_t gfp)
 	return alloc_hugetlb_folio_nodemask(folio_hstate(src), nid, &nodes, gfp, false);
 }
 
-/* Without reclaim an allocation would go on to the lowest watermark */
-static bool node_is_low(int nid)
-{
-	struct zone *zones = NODE_DATA(nid)->node_zones;
-	int zid;
-
-	for (zid = 0; zid < MAX_NR_ZONES; zid++)
-		if (populated_zone(&zones[zid]) &&
-		    zone_watermark_ok(&zones[zid], 0,
-				      READ_ONCE(zones[zid]._watermark[WMARK_LOW]),
-				      gfp_zone(GFP_HIGHUSER_MOVABLE), 0))
-			return false;
-	return true;
-}
-
-/* One of hugetlbfs comes out of its pool, or else out of the room of the node */
+/*
+ * One of hugetlbfs comes out of its pool, or else out of the room of the node.  What there
+ * is for small pages on one node @alone the caller knows.  Beyond it an allocation without
+ * reclaim would go on to the lowest watermark.
+ */
 static struct folio *alloc_on(struct folio *src, int nid, bool alone)
 {
 	unsigned int order = folio_order(src);
-	gfp_t gfp = QUIET_GFP;
+	gfp_t gfp = QUIET_GFP | order_gfp(order);
 
-	if (order) {
-		if (swapmig_node_room(nid, SWAPMIG_SLACK) < 1L << order && !pool_has(src, nid))
-			return NULL;
-		gfp |= order_gfp(order);
-		if (folio_test_hugetlb(src))
-			return alloc_hugetlb(src, nid, gfp);
-	} else if (!alone && node_is_low(nid)) {
+	if ((order || !alone) && swapmig_node_room(nid, SWAPMIG_SLACK) < 1L << order &&
+	    !pool_has(src, nid))
 		return NULL;
-	}
+	if (folio_test_hugetlb(src))
+		return alloc_hugetlb(src, nid, gfp);
 	return alloc_unboosted(gfp, order, nid);
 }
 

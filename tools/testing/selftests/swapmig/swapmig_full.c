@@ -116,6 +116,7 @@ void sm_boost(bool on)
 	sm_write(BOOST, on ? "15000" : "0");
 }
 
+#define COLLAPSE_RECLAIMS "/sys/kernel/mm/transparent_hugepage/khugepaged/defrag"
 #define HUGE_PAGES "/sys/kernel/mm/transparent_hugepage/enabled"
 
 /* Transparent huge pages, and the watermarks that the kernel has for these */
@@ -139,8 +140,11 @@ int sm_huge_pages(bool on)
 /* Nor shall khugepaged swap out what others have, to make huge pages of the rest */
 static void collapse_reclaims(bool on)
 {
-	sm_write("/sys/kernel/mm/transparent_hugepage/khugepaged/defrag",
-		 on ? "1" : "0");
+	static char before[8];
+
+	if (!before[0])
+		sm_read(COLLAPSE_RECLAIMS, before, sizeof(before));
+	sm_write(COLLAPSE_RECLAIMS, "%s", on ? before : "0");
 }
 
 /*

@@ -110,10 +110,20 @@ long sm_full_room(int nodes)
 
 #define BOOST "/proc/sys/vm/watermark_boost_factor"
 
-/* Does fragmentation raise watermarks? It does if nobody says anything. */
+#define WATERMARKS "/proc/sys/vm/watermark_scale_factor"
+
+/*
+ * Does fragmentation raise watermarks, from now on? It does if nobody says anything.
+ * What was raised is taken back.
+ */
 void sm_boost(bool on)
 {
+	char as_is[16];
+
 	sm_write(BOOST, on ? "15000" : "0");
+	/* Whoever sets them sets them anew */
+	if (sm_read(WATERMARKS, as_is, sizeof(as_is)) >= 0)
+		sm_write(WATERMARKS, "%s", as_is);
 }
 
 #define COLLAPSE_RECLAIMS "/sys/kernel/mm/transparent_hugepage/khugepaged/defrag"

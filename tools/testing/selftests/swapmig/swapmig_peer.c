@@ -106,6 +106,8 @@ static long peer_obey(int fd, const struct sm_msg *m, void *buf, size_t len)
 		return madvise(buf, len, MADV_DONTNEED) ? -errno : 0;
 	case SM_ORD_PIN:
 		return sm_pin(buf, len);
+	case SM_ORD_FRAGMENT:
+		return sm_fragment(m->node) ? 0 : -ENOMEM;
 	case SM_ORD_BUSY:
 		return peer_busy(fd, buf, len);
 	case SM_ORD_PART:

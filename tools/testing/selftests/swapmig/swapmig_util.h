@@ -201,6 +201,7 @@ enum sm_order {
 	SM_ORD_MLOCK,
 	SM_ORD_FREE,
 	SM_ORD_PIN,
+	SM_ORD_FRAGMENT,	/* node: which, until it quits */
 	SM_ORD_BUSY,		/* writes until it is told something else */
 };
 

@@ -76,11 +76,14 @@ static void direct_beyond(struct list_head *folios, struct list_head *beyond,
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		unsigned long pages = folio_nr_pages(folio);
 
-		/* A large one has to find room on one node */
-		if (pages <= room && (pages == 1 || pages <= large))
-			room -= pages;
-		else
+		/* A large one has to find room on one node; of several the same, for all we know */
+		if (pages > room || (pages > 1 && pages > large)) {
 			list_move_tail(&folio->lru, beyond);
+			continue;
+		}
+		room -= pages;
+		if (pages > 1)
+			large -= pages;
 	}
 }
 

@@ -94,7 +94,6 @@ static struct swapmig_scan *displace_scan(struct swapmig_goal *goal, int nid, in
 	scan = &push->scans[push->nr_scans++ % SWAPMIG_SCANS];
 	if (scan->running)
 		swapmig_victims_stop(scan);
-	node_clear(nid, push->news);
 	swapmig_victims_start(scan, goal, nid, to);
 	if (!node_test_and_set(nid, push->met))
 		push->lacked += max(-swapmig_node_room(nid, SWAPMIG_SLACK), 0L);
@@ -398,11 +397,14 @@ static bool displace_split(struct list_head *folios, struct swapmig_goal *goal)
 /* There is nobody to make way.  Returns false if it is no use to wait for that. */
 static bool displace_nobody(struct swapmig_goal *goal)
 {
-	if (goal->soft || !goal->push.leaving || !swapmig_wait_others(goal))
+	struct swapmig_push *push = &goal->push;
+
+	if (goal->soft || !push->leaving || !swapmig_wait_others(goal))
 		return false;
-	/* Who got on may have left room */
-	if (!swapmig_room(goal, NULL))
-		swapmig_rescan(&goal->push, &goal->push.rescans, DISPLACE_RESCANS);
+	/* Who got on may have left room; news are worth one wait, if nobody looks any more */
+	if ((!swapmig_room(goal, NULL) || nodes_intersects(push->news, goal->nodes)) &&
+	    !swapmig_rescan(push, &push->rescans, DISPLACE_RESCANS))
+		nodes_clear(push->news);
 	return true;
 }
 

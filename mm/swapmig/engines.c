@@ -376,8 +376,8 @@ long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
 			continue;
 		err = engine_run(engine, folios, goal);
 		pages = swapmig_count_pages(folios);
-		/* One that can do nothing leaves what was missing as it was */
-		if (err || pages < before)
+		/* One that can do nothing leaves what was missing as it was, unless it is room */
+		if (err || pages < before || engine->sort & SWAPMIG_ENGINE_MAKES_ROOM)
 			goal->err = err;
 		goal->tally.placed[engine - engines] += before - pages;
 		goal->tally.left[engine - engines] += pages;

@@ -19,16 +19,27 @@
 /* How much is there?                                                         */
 /* ------------------------------------------------------------------------- */
 
-/* A boost for fragmentation's sake is left out: see alloc_unboosted() */
-static long zone_above(struct zone *zone)
+/*
+ * Of @free pages those above the low watermark.  A boost for fragmentation's sake is left
+ * out: see alloc_unboosted().
+ */
+static long zone_above(struct zone *zone, unsigned long free)
 {
 	long low = READ_ONCE(zone->_watermark[WMARK_LOW]);
 
 	/* What kernel allocations cannot use does not count for them */
-	return (long)zone_page_state_snapshot(zone, NR_FREE_PAGES) -
-	       (long)zone_page_state(zone, NR_FREE_CMA_PAGES) -
+	return (long)free - (long)zone_page_state(zone, NR_FREE_CMA_PAGES) -
 	       (long)READ_ONCE(zone->nr_free_highatomic) - low -
 	       zone->lowmem_reserve[gfp_zone(GFP_HIGHUSER_MOVABLE)];
+}
+
+/* Is there so much that what each CPU has not told yet makes no difference? */
+static bool zone_has_plenty(struct zone *zone, long pages)
+{
+	unsigned long drift = max(READ_ONCE(zone->percpu_drift_mark),
+				  2 * READ_ONCE(zone->_watermark[WMARK_HIGH]));
+
+	return zone_above(zone, zone_page_state(zone, NR_FREE_PAGES)) > pages + (long)drift;
 }
 
 /* Where watermarks are near each other all that a full node has beyond them is less */
@@ -49,13 +60,14 @@ static long zone_slack(struct zone *zone)
 static long zone_room(struct zone *zone, long most)
 {
 	long at_hand = READ_ONCE(raw_cpu_ptr(zone->per_cpu_pageset)->count);
-	long above = zone_above(zone), slack = zone_slack(zone);
+	long slack = zone_slack(zone), above;
 
+	above = zone_above(zone, zone_page_state_snapshot(zone, NR_FREE_PAGES));
 	if (above < slack / 2 && at_hand > slack) {
 		migrate_disable();
 		drain_local_pages(zone);
 		migrate_enable();
-		above = zone_above(zone);
+		above = zone_above(zone, zone_page_state_snapshot(zone, NR_FREE_PAGES));
 		at_hand = 0;
 	}
 	return above + at_hand - min(slack, most);
@@ -227,6 +239,18 @@ static struct folio *alloc_hugetlb(struct folio *src, int nid, gfp_t gfp)
 	return alloc_hugetlb_folio_nodemask(folio_hstate(src), nid, &nodes, gfp, false);
 }
 
+/* The same as swapmig_node_room(), for each page: where there is plenty that costs little */
+static bool node_takes(int nid, long pages)
+{
+	struct zone *zones = NODE_DATA(nid)->node_zones;
+	int zid;
+
+	for (zid = MAX_NR_ZONES - 1; zid >= 0; zid--)
+		if (populated_zone(&zones[zid]) && zone_has_plenty(&zones[zid], pages))
+			return true;
+	return swapmig_node_room(nid, SWAPMIG_SLACK) >= pages;
+}
+
 /*
  * One of hugetlbfs comes out of its pool, or else out of the room of the node.  What there
  * is for small pages on one node @alone the caller knows.  Beyond it an allocation without
@@ -237,8 +261,7 @@ static struct folio *alloc_on(struct folio *src, int nid, bool alone)
 	unsigned int order = folio_order(src);
 	gfp_t gfp = QUIET_GFP | order_gfp(order);
 
-	if ((order || !alone) && swapmig_node_room(nid, SWAPMIG_SLACK) < 1L << order &&
-	    !pool_has(src, nid))
+	if ((order || !alone) && !node_takes(nid, 1L << order) && !pool_has(src, nid))
 		return NULL;
 	if (folio_test_hugetlb(src))
 		return alloc_hugetlb(src, nid, gfp);

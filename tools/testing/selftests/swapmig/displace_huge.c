@@ -173,6 +173,36 @@ TEST_F(huge, smaller_hole)
 	huge_hole(_metadata, self, 9 * SM_MIB / 4);
 }
 
+/*
+ * Either of two nodes will do, and there is room for one of the two huge pages: others make
+ * way for the second, which is not split.
+ */
+TEST_F(huge, bound_to_two)
+{
+	const long hole[] = { 15 * SM_MIB / 4, 11 * SM_MIB / 4 };
+	struct sm_peer filler[2];
+	int i;
+
+	ASSERT_EQ(0, sm_swap_off());
+	START_HUGE(&self->a, 2 * SM_HUGE, 0, 1);
+	if (huge_of(&self->a) < self->a.len)
+		SKIP(return, "needs a node with few fragments");
+	for (i = 0; i < 2; i++) {
+		long room = sm_zone_room(i + 1, "low") - hole[i] / (long)SM_PAGE;
+
+		ASSERT_LT(0, room);
+		START(&filler[i], room * SM_PAGE, i + 1, 2);
+	}
+	EXPECT_EQ(0, sm_peer(&self->a, SM_ORD_MBIND, SM_NODE(1) | SM_NODE(2),
+			     MPOL_MF_MOVE | MPOL_MF_STRICT));
+	EXPECT_EQ(self->a.len, huge_of(&self->a));
+	EXPECT_INTACT(&self->a, SM_NODE(1) | SM_NODE(2), 1);
+	for (i = 0; i < 2; i++) {
+		EXPECT_INTACT(&filler[i], SM_NODE(0) | SM_NODE(i + 1), 2);
+		EXPECT_EQ(0, sm_peer_stop(&filler[i]));
+	}
+}
+
 /* Where there is no room for a huge page it is split, and placed. */
 TEST_F(huge, among_fragments)
 {

@@ -240,6 +240,29 @@ TEST_F(shapes, few_pages)
 	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
 }
 
+/* What a pipe holds stays for that reason, not for want of room: that was made. */
+TEST_F(shapes, move_pages_held)
+{
+	struct sm_peer own = { .len = 16 * SM_PAGE };
+	long displaced = COUNTER("displaced");
+	int pipefd[2], status[16], i;
+
+	START(&self->b, (sm_room(1, "low") - (long)SM_MIB / 2) / SM_PAGE * SM_PAGE,
+	      1, 2);
+	own.buf = sm_map(own.len);
+	ASSERT_NE(NULL, own.buf);
+	sm_fill_on(own.buf, own.len, 1, 0);
+	ASSERT_EQ(0, sm_vmsplice(own.buf, own.len, pipefd));
+	EXPECT_EQ(16, sm_peer_move_pages(&own, 1, status));
+	for (i = 0; i < 16; i++)
+		EXPECT_EQ(-EBUSY, status[i]);
+	EXPECT_LT(displaced, COUNTER("displaced"));
+	EXPECT_EQ(0, sm_bad(own.buf, own.len, 1));
+	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
+	close(pipefd[0]);
+	close(pipefd[1]);
+}
+
 /* Half of the target has to stay: what did not fit says so, and is counted. */
 TEST_F(shapes, move_pages_in_part)
 {

@@ -404,7 +404,7 @@ static bool displace_nobody(struct swapmig_goal *goal)
 	/* Who got on may have left room; news are worth one wait, if nobody looks any more */
 	if ((!swapmig_room(goal, NULL) || nodes_intersects(push->news, goal->nodes)) &&
 	    !swapmig_rescan(push, &push->rescans, DISPLACE_RESCANS))
-		nodes_clear(push->news);
+		nodes_andnot(push->news, push->news, goal->nodes);
 	return true;
 }
 
@@ -412,7 +412,7 @@ static bool displace_nobody(struct swapmig_goal *goal)
 static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 {
 	struct displace_need need;
-	int tries = 0;
+	int tries = 0, err;
 
 	displace_ask(folios, goal, &need);
 	while (need.pages && tries < DISPLACE_TRIES && !fatal_signal_pending(current)) {
@@ -422,7 +422,7 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 		need.again = tries;
 		if (!displace_enough(goal, &need))
 			made = displace_make_room(goal, &need);
-		swapmig_direct(folios, goal);
+		err = swapmig_direct(folios, goal);
 		displace_ask(folios, goal, &need);
 		/* What was pinned meanwhile needs no room, but has not been placed */
 		pages = min(asked, pages - swapmig_count_pages(folios));
@@ -435,9 +435,13 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 		/* There is a hole, but it is smaller than the next one */
 		if (displace_split(folios, goal))
 			continue;
-		/* It was not for want of room */
-		if (displace_enough(goal, &need))
+		/* It was not for want of room, but maybe of a large block, or there was none yet */
+		if (displace_enough(goal, &need)) {
+			if (err == -ENOMEM && !tries++)
+				continue;
+			goal->push.lacking |= err == -ENOMEM;
 			return 0;
+		}
 		/* More is made, then others are asked */
 		if (!tries++ && swapmig_room(goal, NULL))
 			continue;

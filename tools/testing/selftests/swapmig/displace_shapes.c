@@ -60,28 +60,27 @@ TEST_F(shapes, preferred)
 
 /*
  * What is placed among fragments does not raise the watermarks: who allocates next
- * would wake kswapd. Anybody else may raise them at any time, but hardly each time;
- * what the test itself allocates is on another node.
+ * would wake kswapd. Anybody else may raise them at any time, but hardly twice in five
+ * times; what the test itself allocates is on another node.
  */
 TEST_F(shapes, no_boost)
 {
-	long raised = 1;
-	int tries;
+	int tries, raised = 0;
 
 	START(&self->a, sm_part(ROOM, 95), 0, 1);
 	sm_run_on_node(0);
-	for (tries = 0; raised && tries < 5; tries++) {
+	for (tries = 0; tries < 5; tries++) {
 		START(&self->b, SM_PAGE, 0, 2);
 		ASSERT_EQ(0, sm_peer(&self->b, SM_ORD_FRAGMENT, 1, 0));
 		sm_boost(true);
 		EXPECT_ALL_MOVE(&self->a, 0, 1);
-		raised = sm_mark(1, "boost");
+		raised += sm_mark(1, "boost") > 0;
 		sm_boost(false);
 		EXPECT_HOME(&self->a, 1, 1);
 		EXPECT_ALL_MOVE(&self->a, 1, 0);
 		sm_peer_stop(&self->b);
 	}
-	EXPECT_EQ(0, raised);
+	EXPECT_GE(1, raised);
 }
 
 /* Counters and trace events tell of it. */

@@ -19,7 +19,7 @@
 
 #include <trace/events/swapmig.h>
 
-/* Attempts that place nothing, though something made way, before it is no use */
+/* Attempts that place nothing, though there was something to try, before it is no use */
 #define DISPLACE_TRIES		4
 
 /* Pages that may make way for each that is to move */
@@ -394,17 +394,31 @@ static bool displace_split(struct list_head *folios, struct swapmig_goal *goal)
 	return false;
 }
 
+/* One for which there is no block ends an attempt: it must not stand before others */
+static void displace_large_last(struct list_head *folios)
+{
+	struct folio *folio, *next;
+	LIST_HEAD(large);
+
+	list_for_each_entry_safe(folio, next, folios, lru)
+		if (folio_test_large(folio))
+			list_move_tail(&folio->lru, &large);
+	list_splice_tail(&large, folios);
+}
+
 /* There is nobody to make way.  Returns false if it is no use to wait for that. */
 static bool displace_nobody(struct swapmig_goal *goal)
 {
 	struct swapmig_push *push = &goal->push;
+	int nid;
 
 	if (goal->soft || !push->leaving || !swapmig_wait_others(goal))
 		return false;
 	/* Who got on may have left room; news are worth one wait, if nobody looks any more */
 	if ((!swapmig_room(goal, NULL) || nodes_intersects(push->news, goal->nodes)) &&
 	    !swapmig_rescan(push, &push->rescans, DISPLACE_RESCANS))
-		nodes_andnot(push->news, push->news, goal->nodes);
+		for_each_node_mask(nid, goal->nodes)
+			node_clear(nid, push->news);
 	return true;
 }
 
@@ -433,14 +447,17 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 			continue;
 		}
 		/* There is a hole, but it is smaller than the next one */
-		if (displace_split(folios, goal))
+		if (displace_split(folios, goal)) {
+			displace_ask(folios, goal, &need);
 			continue;
-		/* It was not for want of room, but maybe of a large block, or there was none yet */
+		}
+		displace_large_last(folios);
 		if (displace_enough(goal, &need)) {
-			if (err == -ENOMEM && !tries++)
-				continue;
-			goal->push.lacking |= err == -ENOMEM;
-			return 0;
+			/* Somebody else had it for a moment, if it was for want of room */
+			if (err != -ENOMEM)
+				return 0;
+			tries++;
+			continue;
 		}
 		/* More is made, then others are asked */
 		if (!tries++ && swapmig_room(goal, NULL))
@@ -451,7 +468,7 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 			break;
 		tries = 0;
 	}
-	if (!need.pages)
+	if (!need.pages || fatal_signal_pending(current))
 		return 0;
 	goal->push.lacking = true;
 	/* What is smaller than these may find room yet, or what is on other nodes */
@@ -477,7 +494,7 @@ int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
 	if (!goal->push.lacking || !displace_ask(folios, goal, &need))
 		return 0;
 	/* What is left for another sweep may find room there, but for what is only preferred */
-	if ((!goal->hold || goal->soft) && !fatal_signal_pending(current))
+	if (goal->hold <= goal->soft && !fatal_signal_pending(current))
 		swapmig_count_no_victim(need.pages);
 	return -ENOMEM;
 }

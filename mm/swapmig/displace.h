@@ -82,7 +82,7 @@ struct swapmig_scan {
  * @later:	sweeps for what might make way later, since it got on
  * @naps:	for others, less one for each page that it got
  * @mixed:	nodes on which there are pages of other requests
- * @news:	of these such that one of them ended, and nobody has looked again since
+ * @news:	of these such that one of them ended, and nobody has looked again since, or may
  * @leaving:	others are about to move some of those that cannot make way
  * @soon:	some that might make way are being written, or there was no room for them
  * @vain:	it was no use to wait for them, since it got on

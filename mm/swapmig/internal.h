@@ -79,8 +79,8 @@ struct swapmig_tally {
  * @tag:	slots of evicted pages are tagged with @nid; else the policy decides
  * @quiet:	room is made: do without reclaim until that has been tried
  * @soft:	they are only preferred: nobody who prefers them as well makes way, nobody
- *		waits, and no huge page is split
- * @hold:	the engines after the one that makes room are not for this sweep
+ *		waits, and no huge page makes way in parts
+ * @hold:	sweeps to come: those after the one that makes room are for the last of them
  * @waits:	for other requests, at this moment
  * @no_huge:	there was no page for one of hugetlbfs
  * @hurry:	something did not answer: wait for nothing any more
@@ -108,7 +108,7 @@ struct swapmig_goal {
 	bool tag;
 	bool quiet;
 	bool soft;
-	bool hold;
+	unsigned char hold;
 	bool waits;
 	bool no_huge;
 	bool hurry;

@@ -296,7 +296,7 @@ static int pages_flush(struct swapmig_pages *sp)
 		bool again;
 		long ret;
 
-		sp->goal.hold = try < PAGES_TRIES;
+		sp->goal.hold = PAGES_TRIES - min(try, PAGES_TRIES);
 		/* The same have asked before */
 		sp->goal.push.sweep = begin;
 		ret = pages_place(sp);

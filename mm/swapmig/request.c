@@ -37,7 +37,7 @@
  * @queue:	queue_pages_range(), or NULL: only what is in swap is looked at
  * @mbind:	only areas whose policy is @bound
  * @bound:	policy that mbind() has set, or NULL, the default
- * @sweeps:	how often to go over the range, at most
+ * @sweeps:	how often to go over the range, at most, but for other requests' sake
  */
 struct swapmig_request {
 	struct mm_struct *mm;
@@ -286,7 +286,7 @@ static long request_run(struct swapmig_request *req)
 
 	for (;;) {
 		swapmig_again(&req->goal);
-		req->goal.hold = sweeps > 1;
+		req->goal.hold = sweeps - 1;
 		if (sweeps == 1 && req->goal.soft)
 			swapmig_run_to(&req->goal, &no_nodes);
 		failed = request_sweep(req);

@@ -172,8 +172,8 @@ static void zone_unboost(struct zone *zone, unsigned long before)
 }
 
 /*
- * Only with __GFP_HIGH, and without reclaim, an allocation does not count what others
- * have raised, nor mind the cpuset of the caller.
+ * Only with __GFP_HIGH, and without reclaim, an allocation does not mind the cpuset of the
+ * caller, nor, if it is of a small page, what others have raised.
  */
 static noinline struct folio *alloc_boosted(gfp_t gfp, unsigned int order,
 					    struct pglist_data *pgdat)

@@ -173,7 +173,7 @@ void swapmig_count_displaced(unsigned long moved, unsigned long drop,
 }
 
 /**
- * swapmig_count_no_victim - nobody could make way
+ * swapmig_count_no_victim - nobody could make way, or not together
  * @pages:	pages that found no room
  */
 void swapmig_count_no_victim(unsigned long pages)

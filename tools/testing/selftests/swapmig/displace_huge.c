@@ -7,8 +7,14 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define ROOM	(48 * SM_MIB)
+
+/* What cannot be split, and shares a batch with small pages */
+#define LARGE_FILE(file) \
+	"/sys/kernel/mm/transparent_hugepage/hugepages-512kB/" file
+#define LARGE	(SM_MIB / 2)
 
 FIXTURE(huge)
 {
@@ -24,6 +30,7 @@ FIXTURE_SETUP(huge)
 FIXTURE_TEARDOWN(huge)
 {
 	FULL_END(&self->a, &self->b);
+	sm_write(LARGE_FILE("enabled"), "never");
 }
 
 /* Huge pages of a process, in bytes */
@@ -85,17 +92,19 @@ TEST_F(huge, pages)
 
 /*
  * Of all that is on the node only a few huge pages may go, for which the other one has
- * no room; and for what is only preferred none is split. The call ends.
+ * no room; and for what is only preferred none makes way in parts. The call ends.
  */
 TEST_F(huge, preferred)
 {
 	const int flags = MPOL_MF_MOVE | MPOL_MF_STRICT;
 	struct sm_peer filler[2];
+	size_t huge;
 	int i;
 
 	ASSERT_EQ(0, sm_swap_off());
 	START_HUGE(&self->b, 2 * SM_HUGE, 1, 2);
 	START(&self->a, 100 * SM_PAGE, 0, 1);
+	huge = huge_of(&self->b);
 	for (i = 0; i < 2; i++) {
 		long room = sm_zone_room(i, "low") - (i ? 0 : 150);
 
@@ -106,6 +115,7 @@ TEST_F(huge, preferred)
 	EXPECT_LE(-EIO, sm_peer(&self->a, SM_ORD_PREFER, SM_NODE(1), flags));
 	EXPECT_INTACT(&self->a, ~0UL, 1);
 	EXPECT_INTACT(&self->b, ~0UL, 2);
+	EXPECT_EQ(huge, huge_of(&self->b));
 	for (i = 0; i < 2; i++) {
 		EXPECT_HOME(&filler[i], i, 3);
 		EXPECT_EQ(0, sm_peer_stop(&filler[i]));
@@ -213,4 +223,49 @@ TEST_F(huge, among_fragments)
 	ASSERT_TRUE(sm_fragment(1));
 	make_way(_metadata, self);
 	EXPECT_GT(huge, huge_of(&self->a));
+}
+
+/*
+ * Somebody holds a large page, so that it cannot be split, and there is no block for it
+ * on the node: the small ones that come after it have room, and move.
+ */
+TEST_F(huge, held)
+{
+	enum { SMALL = 16 };
+	const size_t len = LARGE + SMALL * SM_PAGE;
+	int pipefd[2], nodes[SMALL + 1], status[SMALL + 1], i;
+	char *map = sm_map(len + LARGE), *buf;
+	void *pages[SMALL + 1];
+	long large;
+
+	ASSERT_NE(NULL, map);
+	if (access(LARGE_FILE("stats/nr_anon"), R_OK))
+		SKIP(return, "needs huge pages of 512 KiB, and their nr_anon");
+	ASSERT_EQ(0, sm_swap_off());
+	ASSERT_TRUE(sm_fragment(1));
+	START(&self->b, (sm_zone_room(1, "low") - 1024) * SM_PAGE, 1, 2);
+	ASSERT_EQ(0, sm_peer(&self->b, SM_ORD_MBIND, SM_NODE(1), 0));
+
+	/* Not before: with who is forked they would be shared */
+	buf = (char *)(((uintptr_t)map + LARGE - 1) & -LARGE);
+	large = sm_read_long(LARGE_FILE("stats/nr_anon"));
+	ASSERT_EQ(0, sm_write(LARGE_FILE("enabled"), "madvise"));
+	ASSERT_EQ(0, madvise(buf, LARGE, MADV_HUGEPAGE));
+	sm_fill_on(buf, len, 1, 0);
+	ASSERT_EQ(large + 1, sm_read_long(LARGE_FILE("stats/nr_anon")));
+	ASSERT_EQ(0, sm_vmsplice(buf, SM_PAGE, pipefd));
+	for (i = 0; i <= SMALL; i++) {
+		pages[i] = i ? buf + LARGE + (i - 1) * SM_PAGE : buf;
+		nodes[i] = 1;
+	}
+	EXPECT_EQ(1, sm_move_pages(0, SMALL + 1, pages, nodes, status, MPOL_MF_MOVE));
+	EXPECT_TRUE(status[0] == -ENOMEM || status[0] == -EBUSY);
+	for (i = 1; i <= SMALL; i++)
+		EXPECT_EQ(1, status[i]);
+	EXPECT_EQ(large + 1, sm_read_long(LARGE_FILE("stats/nr_anon")));
+	EXPECT_EQ(0, sm_bad(buf, len, 1));
+	EXPECT_INTACT(&self->b, SM_NODE(1), 2);
+	close(pipefd[0]);
+	close(pipefd[1]);
+	munmap(map, len + LARGE);
 }

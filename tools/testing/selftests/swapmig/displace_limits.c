@@ -98,7 +98,7 @@ static void sm_expect_no_way(struct __test_metadata *_metadata, struct sm_peer *
 	EXPECT_INTACT(a, SM_NODE(0) | SM_NODE(1), 1);
 	EXPECT_HOME(bound, 1, 2);
 	lru = lru_pages(1);
-	EXPECT_GE(5 * lru, COUNTER("scanned") - scanned);
+	EXPECT_GE(4 * lru, COUNTER("scanned") - scanned);
 	/* Once, however often it was tried */
 	no_victim = COUNTER("no_victim") - no_victim;
 	EXPECT_LE(ON(a, 0), no_victim);
@@ -183,7 +183,7 @@ TEST_F(nobody, others_elsewhere)
 	EXPECT_TRUE(SM_WAIT(ON(&other, 3)));
 	scanned = COUNTER("scanned");
 	expect_some_stay(_metadata, &self->a, MIGRATE_PAGES);
-	EXPECT_GE(5 * lru_pages(1), COUNTER("scanned") - scanned);
+	EXPECT_GE(4 * lru_pages(1), COUNTER("scanned") - scanned);
 	EXPECT_INTACT(&self->a, SM_NODE(0) | SM_NODE(1), 1);
 	EXPECT_HOME(&self->bound, 1, 2);
 	EXPECT_EQ(0, kill(pid, SIGKILL));

@@ -91,14 +91,25 @@ static void direct_beyond(struct list_head *folios, struct list_head *beyond,
 static int direct_quiet(struct list_head *folios, struct swapmig_goal *goal)
 {
 	unsigned long large, room = swapmig_room(goal, &large);
+	unsigned long private = (unsigned long)goal;
+	struct folio *folio, *next;
 	LIST_HEAD(beyond);
-	int ret;
+	LIST_HEAD(whole);
+	int ret, err;
 
 	/* With plenty of room there is no need to look at each */
 	if (large >> MAX_PAGE_ORDER < goal->batch)
 		direct_beyond(folios, &beyond, room, large);
-	ret = direct_passes(folios, goal, swapmig_alloc_quiet, (unsigned long)goal);
-	if (!list_empty(&beyond))
+	/* No block for one would end it for all; among these another comes first then */
+	list_for_each_entry_safe(folio, next, folios, lru)
+		if (folio_test_large(folio))
+			list_move_tail(&folio->lru, &whole);
+	ret = direct_passes(&whole, goal, swapmig_alloc_quiet, private);
+	err = direct_passes(folios, goal, swapmig_alloc_quiet, private);
+	if (ret == -ENOMEM)
+		list_rotate_left(&whole);
+	list_splice_tail(&whole, folios);
+	if (err || !list_empty(&beyond))
 		ret = -ENOMEM;
 	/* Next time these come first */
 	list_splice(&beyond, folios);

@@ -394,18 +394,6 @@ static bool displace_split(struct list_head *folios, struct swapmig_goal *goal)
 	return false;
 }
 
-/* One for which there is no block ends an attempt: it must not stand before others */
-static void displace_large_last(struct list_head *folios)
-{
-	struct folio *folio, *next;
-	LIST_HEAD(large);
-
-	list_for_each_entry_safe(folio, next, folios, lru)
-		if (folio_test_large(folio))
-			list_move_tail(&folio->lru, &large);
-	list_splice_tail(&large, folios);
-}
-
 /* There is nobody to make way.  Returns false if it is no use to wait for that. */
 static bool displace_nobody(struct swapmig_goal *goal)
 {
@@ -451,9 +439,8 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 			displace_ask(folios, goal, &need);
 			continue;
 		}
-		displace_large_last(folios);
 		if (displace_enough(goal, &need)) {
-			/* Somebody else had it for a moment, if it was for want of room */
+			/* Somebody had it for a moment, or it is no block: another one is tried first */
 			if (err != -ENOMEM)
 				return 0;
 			tries++;

@@ -79,8 +79,9 @@ struct swapmig_tally {
  * @tag:	slots of evicted pages are tagged with @nid; else the policy decides
  * @quiet:	room is made: do without reclaim until that has been tried
  * @soft:	they are only preferred: nobody who prefers them as well makes way, nobody
- *		waits, and no huge page makes way in parts
- * @hold:	sweeps to come: those after the one that makes room are for the last of them
+ *		waits, and no huge page makes way that has no room
+ * @hold:	sweeps to come, at least: the engines after the one that makes room are for
+ *		the last
  * @waits:	for other requests, at this moment
  * @no_huge:	there was no page for one of hugetlbfs
  * @hurry:	something did not answer: wait for nothing any more

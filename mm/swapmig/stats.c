@@ -173,7 +173,7 @@ void swapmig_count_displaced(unsigned long moved, unsigned long drop,
 }
 
 /**
- * swapmig_count_no_victim - nobody could make way, or not together
+ * swapmig_count_no_victim - nobody could make way, or there was no block
  * @pages:	pages that found no room
  */
 void swapmig_count_no_victim(unsigned long pages)

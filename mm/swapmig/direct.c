@@ -51,6 +51,8 @@ static int direct_passes(struct list_head *folios, struct swapmig_goal *goal,
 	int pass, ret = 0;
 
 	for (pass = 0; !list_empty(folios) && pass < DIRECT_PASSES; pass++) {
+		if (fatal_signal_pending(current))
+			break;
 		if (pass) {
 			bool cleaned = direct_clean(folios);
 			int waited = swapmig_wait(folios, goal);
@@ -87,29 +89,47 @@ static void direct_beyond(struct list_head *folios, struct list_head *beyond,
 	}
 }
 
+/* No block for one ends an attempt for all: then each large one has its own */
+static int direct_each(struct list_head *folios, struct swapmig_goal *goal)
+{
+	unsigned long private = (unsigned long)goal;
+	struct folio *folio, *next;
+	LIST_HEAD(large);
+	LIST_HEAD(one);
+	int ret = direct_passes(folios, goal, swapmig_alloc_quiet, private);
+
+	if (ret != -ENOMEM || list_is_singular(folios))
+		return ret;
+	list_for_each_entry_safe(folio, next, folios, lru)
+		if (folio_test_large(folio))
+			list_move_tail(&folio->lru, &large);
+	if (list_empty(&large))
+		return ret;
+	/* The others are parts of one that was split */
+	ret = direct_passes(folios, goal, swapmig_alloc_quiet, private);
+	while (!list_empty(&large)) {
+		list_move(large.next, &one);
+		ret = direct_passes(&one, goal, swapmig_alloc_quiet, private) ?: ret;
+		list_splice_tail_init(&one, folios);
+	}
+	return ret;
+}
+
 /* No more than there is room for, because nobody will reclaim any */
 static int direct_quiet(struct list_head *folios, struct swapmig_goal *goal)
 {
-	unsigned long large, room = swapmig_room(goal, &large);
-	unsigned long private = (unsigned long)goal;
-	struct folio *folio, *next;
+	unsigned long large, room;
 	LIST_HEAD(beyond);
-	LIST_HEAD(whole);
-	int ret, err;
+	int ret;
 
+	if (list_empty(folios))
+		return 0;
 	/* With plenty of room there is no need to look at each */
+	room = swapmig_room(goal, &large);
 	if (large >> MAX_PAGE_ORDER < goal->batch)
 		direct_beyond(folios, &beyond, room, large);
-	/* No block for one would end it for all; among these another comes first then */
-	list_for_each_entry_safe(folio, next, folios, lru)
-		if (folio_test_large(folio))
-			list_move_tail(&folio->lru, &whole);
-	ret = direct_passes(&whole, goal, swapmig_alloc_quiet, private);
-	err = direct_passes(folios, goal, swapmig_alloc_quiet, private);
-	if (ret == -ENOMEM)
-		list_rotate_left(&whole);
-	list_splice_tail(&whole, folios);
-	if (err || !list_empty(&beyond))
+	ret = direct_each(folios, goal);
+	if (!list_empty(&beyond))
 		ret = -ENOMEM;
 	/* Next time these come first */
 	list_splice(&beyond, folios);
@@ -119,10 +139,10 @@ static int direct_quiet(struct list_head *folios, struct swapmig_goal *goal)
 /**
  * swapmig_direct - engine "direct"
  * @folios:	isolated folios; those that stayed afterwards
- * @goal:	where they are to go; @goal->hurry and no_huge are updated
+ * @goal:	where they are to go; @goal->hurry, no_huge and no_block are updated
  *
- * Context: process; no locks held.  Sleeps.  Ends between two passes when a fatal
- * signal is pending.
+ * Context: process; no locks held.  Sleeps.  No pass begins when a fatal signal is
+ * pending.
  * Return: 0, or -ENOMEM without room for all of them.  Pages of hugetlbfs have a
  * pool of their own, and are only counted if that has none.
  */
@@ -130,10 +150,12 @@ int swapmig_direct(struct list_head *folios, struct swapmig_goal *goal)
 {
 	unsigned long private = goal->private;
 	new_folio_t *alloc = goal->alloc;
+	bool quiet = swapmig_quiet(goal);
 	struct folio *folio, *next;
 	LIST_HEAD(hugetlb);
 	LIST_HEAD(pinned);
-	int ret;
+	LIST_HEAD(large);
+	int ret, err;
 
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		/* Each attempt would unmap it for nothing */
@@ -142,11 +164,18 @@ int swapmig_direct(struct list_head *folios, struct swapmig_goal *goal)
 		/* No room for one would end it for all */
 		else if (folio_test_hugetlb(folio))
 			list_move_tail(&folio->lru, &hugetlb);
+		/* Small ones do not need a block */
+		else if (quiet && folio_test_large(folio))
+			list_move_tail(&folio->lru, &large);
 	}
-	if (swapmig_quiet(goal)) {
+	if (quiet) {
 		alloc = swapmig_alloc_quiet;
 		private = (unsigned long)goal;
-		ret = direct_quiet(folios, goal);
+		ret = direct_quiet(&large, goal);
+		err = direct_quiet(folios, goal);
+		goal->no_block = ret && !err;
+		ret = err ?: ret;
+		list_splice_tail(&large, folios);
 	} else {
 		ret = direct_passes(folios, goal, alloc, private);
 	}

@@ -109,6 +109,7 @@ static unsigned int displace_dry(int nid, int to)
 /* What folios ask for, in base pages */
 struct displace_need {
 	unsigned long pages;
+	unsigned long small;	/* such as need no block */
 	unsigned long large;	/* the largest of them, on one node */
 	unsigned long more;	/* that compaction wants, to make that of what is free */
 	int from;		/* of their nodes the one with most room */
@@ -362,6 +363,7 @@ static unsigned long displace_ask(struct list_head *folios,
 			continue;
 		node_set(folio_nid(folio), nodes);
 		need->pages += pages;
+		need->small += pages == 1;
 		need->large = max(need->large, pages);
 	}
 	for_each_node_mask(nid, nodes)
@@ -413,6 +415,7 @@ static bool displace_nobody(struct swapmig_goal *goal)
 /* Few at a time, as each attempt looks at all of them.  Returns as swapmig_displace(). */
 static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 {
+	struct swapmig_push *push = &goal->push;
 	struct displace_need need;
 	int tries = 0, err;
 
@@ -430,7 +433,7 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 		pages = min(asked, pages - swapmig_count_pages(folios));
 		if (pages) {
 			swapmig_placed(goal, pages);
-			swapmig_got(&goal->push, pages);
+			swapmig_got(push, pages);
 			tries = 0;
 			continue;
 		}
@@ -440,10 +443,12 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 			continue;
 		}
 		if (displace_enough(goal, &need)) {
-			/* Somebody had it for a moment, or it is no block: another one is tried first */
+			/* It was gone for a moment; or it is no block, and one was busy */
 			if (err != -ENOMEM)
 				return 0;
-			tries++;
+			if (++tries < DISPLACE_TRIES && goal->no_block &&
+			    swapmig_wait(folios, goal) <= 0)
+				tries = DISPLACE_TRIES - 1;
 			continue;
 		}
 		/* More is made, then others are asked */
@@ -457,7 +462,8 @@ static int displace_batch(struct list_head *folios, struct swapmig_goal *goal)
 	}
 	if (!need.pages || fatal_signal_pending(current))
 		return 0;
-	goal->push.lacking = true;
+	push->lacking = true;
+	push->lacking_small |= !goal->no_block;
 	/* What is smaller than these may find room yet, or what is on other nodes */
 	return swapmig_room(goal, NULL) || goal->from == NUMA_NO_NODE ? 0 : -ENOMEM;
 }
@@ -477,11 +483,13 @@ int swapmig_displace(struct list_head *folios, struct swapmig_goal *goal)
 
 	swapmig_asks(goal, displace_ask(folios, goal, &need));
 	goal->push.lacking = false;
+	goal->push.lacking_small = false;
 	swapmig_batches(folios, goal, displace_batch);
 	if (!goal->push.lacking || !displace_ask(folios, goal, &need))
 		return 0;
+	goal->no_block = !goal->push.lacking_small;
 	/* What is left for another sweep may find room there, but for what is only preferred */
 	if (goal->hold <= goal->soft && !fatal_signal_pending(current))
-		swapmig_count_no_victim(need.pages);
+		swapmig_count_no_victim(need.pages - (goal->no_block ? need.small : 0));
 	return -ENOMEM;
 }

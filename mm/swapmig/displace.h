@@ -87,6 +87,7 @@ struct swapmig_scan {
  * @soon:	some that might make way are being written, or there was no room for them
  * @vain:	it was no use to wait for them, since it got on
  * @lacking:	some of a window found no room
+ * @lacking_small: so did small ones among them
  */
 struct swapmig_push {
 	struct swapmig_scan scans[SWAPMIG_SCANS];
@@ -115,6 +116,7 @@ struct swapmig_push {
 	bool soon;
 	bool vain;
 	bool lacking;
+	bool lacking_small;
 };
 
 /* Free pages beyond the low watermark that a request leaves in a zone, at most */

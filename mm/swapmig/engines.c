@@ -366,6 +366,7 @@ long swapmig_place(struct list_head *folios, struct swapmig_goal *goal)
 
 	goal->err = 0;
 	goal->no_huge = false;
+	goal->no_block = false;
 	if (goal->quiet && goal->from == NUMA_NO_NODE)
 		engine_vacates(folios, goal);
 	while (!list_empty(folios) && !fatal_signal_pending(current) &&

@@ -84,6 +84,7 @@ struct swapmig_tally {
  *		the last
  * @waits:	for other requests, at this moment
  * @no_huge:	there was no page for one of hugetlbfs
+ * @no_block:	only large folios lacked room
  * @hurry:	something did not answer: wait for nothing any more
  * @held:	somebody had some of them in hand, in this sweep
  * @err:	errno of the last engine that gave up, for want of room
@@ -112,6 +113,7 @@ struct swapmig_goal {
 	unsigned char hold;
 	bool waits;
 	bool no_huge;
+	bool no_block;
 	bool hurry;
 	bool held;
 	int err;
@@ -125,6 +127,15 @@ static inline bool swapmig_quiet(const struct swapmig_goal *goal)
 {
 	return IS_ENABLED(CONFIG_SWAPMIG_DISPLACE) && goal->quiet &&
 	       !nodes_empty(goal->nodes);
+}
+
+/* Was there no room for it? */
+static inline bool swapmig_lacked_room(const struct swapmig_goal *goal,
+				       const struct folio *folio)
+{
+	if (folio_test_hugetlb(folio))
+		return goal->no_huge;
+	return goal->err == -ENOMEM && (!goal->no_block || folio_test_large(folio));
 }
 
 /* Its last owner is gone: all that is left to do is to let go of it */

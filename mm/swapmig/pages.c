@@ -120,8 +120,7 @@ static int pages_why(struct swapmig_pages *sp, struct vm_area_struct *vma,
 	struct folio *folio = page_folio(page);
 	int status = -EBUSY;
 
-	if (!swapmig_pinned(folio) &&
-	    (folio_test_hugetlb(folio) ? sp->goal.no_huge : sp->goal.err == -ENOMEM))
+	if (!swapmig_pinned(folio) && swapmig_lacked_room(&sp->goal, folio))
 		status = -ENOMEM;
 	if (folio_test_large(folio)) {
 		unsigned long before = folio_page_idx(folio, page) * PAGE_SIZE;

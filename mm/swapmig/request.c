@@ -37,7 +37,7 @@
  * @queue:	queue_pages_range(), or NULL: only what is in swap is looked at
  * @mbind:	only areas whose policy is @bound
  * @bound:	policy that mbind() has set, or NULL, the default
- * @sweeps:	how often to go over the range, at most, but for other requests' sake
+ * @sweeps:	how often to go over the range, at most, but for others' sake
  */
 struct swapmig_request {
 	struct mm_struct *mm;

@@ -21,7 +21,7 @@
 
 /*
  * Of @free pages those above the low watermark.  A boost for fragmentation's sake is left
- * out: see alloc_unboosted().
+ * out, as small pages are allocated despite one: see alloc_boosted().
  */
 static long zone_above(struct zone *zone, unsigned long free)
 {

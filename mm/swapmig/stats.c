@@ -193,10 +193,10 @@ enum swapmig_why swapmig_why(struct folio *folio,
 {
 	if (swapmig_pinned(folio))
 		return SWAPMIG_PINNED;
-	if (folio_test_hugetlb(folio))
-		return goal->no_huge ? SWAPMIG_NO_ROOM : SWAPMIG_HUGETLB;
-	if (goal->err == -ENOMEM)
+	if (swapmig_lacked_room(goal, folio))
 		return SWAPMIG_NO_ROOM;
+	if (folio_test_hugetlb(folio))
+		return SWAPMIG_HUGETLB;
 	if (folio_test_unevictable(folio) || !folio_evictable(folio))
 		return SWAPMIG_MLOCKED;
 	if (swapmig_busy(folio))

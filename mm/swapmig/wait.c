@@ -132,7 +132,8 @@ int swapmig_wait(struct list_head *folios, struct swapmig_goal *goal)
 	list_for_each_entry(folio, folios, lru) {
 		unsigned long us = WAIT_SHORTEST;
 
-		while (swapmig_busy(folio)) {
+		/* What is pinned stays anyway */
+		while (!swapmig_pinned(folio) && swapmig_busy(folio)) {
 			if (time_after(jiffies, since + WAIT_PATIENCE))
 				goal->hurry = true;
 			if (goal->hurry || fatal_signal_pending(current))

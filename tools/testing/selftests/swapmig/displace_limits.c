@@ -89,6 +89,7 @@ static void sm_expect_no_way(struct __test_metadata *_metadata, struct sm_peer *
 			     struct sm_peer *bound, enum call call)
 {
 	long scanned = COUNTER("scanned"), no_victim = COUNTER("no_victim"), lru;
+	long no_room = COUNTER("stayed/no_room");
 	struct quiet q;
 
 	quiet_begin(&q);
@@ -103,6 +104,9 @@ static void sm_expect_no_way(struct __test_metadata *_metadata, struct sm_peer *
 	no_victim = COUNTER("no_victim") - no_victim;
 	EXPECT_LE(ON(a, 0), no_victim);
 	EXPECT_GE(ON(a, 0) + 256, no_victim);
+	no_room = COUNTER("stayed/no_room") - no_room;
+	EXPECT_LE(ON(a, 0), no_room);
+	EXPECT_GE(ON(a, 0) + 256, no_room);
 }
 
 TEST_F(nobody, bound_target)

@@ -263,6 +263,45 @@ TEST_F(shapes, move_pages_held)
 	close(pipefd[1]);
 }
 
+/* What two processes map moves only if that is asked for, then to a full node as well. */
+TEST_F(shapes, move_pages_of_two)
+{
+	struct sm_peer own = { .len = sm_part(ROOM, 85) };
+	size_t nr = SM_PAGES(own.len), i;
+	int *nodes = calloc(nr, sizeof(*nodes)), *status = calloc(nr, sizeof(*status));
+	void **pages = calloc(nr, sizeof(*pages));
+	long wrong = 0;
+
+	ASSERT_TRUE(nodes && status && pages);
+	own.buf = sm_map(own.len);
+	ASSERT_NE(NULL, own.buf);
+	sm_fill_on(own.buf, own.len, 1, 0);
+	START(&self->a, SM_PAGE, 0, 0);
+	START(&self->b, own.len, 1, 2);
+	for (i = 0; i < nr; i++) {
+		pages[i] = own.buf + i * SM_PAGE;
+		nodes[i] = 1;
+	}
+	quiet_begin(&self->q);
+	EXPECT_EQ(0, sm_move_pages(0, nr, pages, nodes, status, MPOL_MF_MOVE));
+	for (i = 0; i < nr; i++)
+		wrong += status[i] != -EACCES;
+	EXPECT_EQ(nr, sm_on(0, own.buf, own.len, 0));
+	EXPECT_EQ(0, sm_move_pages(0, nr, pages, nodes, status, MPOL_MF_MOVE_ALL));
+	for (i = 0; i < nr; i++)
+		wrong += status[i] != 1;
+	EXPECT_EQ(0, wrong);
+	EXPECT_QUIET(&self->q);
+	EXPECT_EQ(nr, sm_on(0, own.buf, own.len, 1));
+	EXPECT_EQ(nr, sm_on(self->a.pid, own.buf, own.len, 1));
+	EXPECT_EQ(0, sm_bad(own.buf, own.len, 1));
+	EXPECT_INTACT(&self->b, SM_NODE(0) | SM_NODE(1), 2);
+	munmap(own.buf, own.len);
+	free(pages);
+	free(status);
+	free(nodes);
+}
+
 /* Half of the target has to stay: what did not fit says so, and is counted. */
 TEST_F(shapes, move_pages_in_part)
 {
@@ -300,6 +339,8 @@ TEST_F(shapes, charges_stay)
 
 	ASSERT_EQ(0, sm_write(SM_V2_ROOT "/cgroup.subtree_control", "+memory"));
 	ASSERT_EQ(0, mkdir(GROUP("victim"), 0755));
+	/* It has more than what is protected */
+	ASSERT_EQ(0, sm_group_set(GROUP("victim"), "memory.low", "1M"));
 	START(&self->b, sm_part(ROOM, 85), 1, 0);
 	ASSERT_EQ(0, sm_group_join(GROUP("victim"), self->b.pid));
 	ASSERT_EQ(0, sm_peer(&self->b, SM_ORD_FILL, 1, 2));
